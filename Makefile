@@ -1,0 +1,51 @@
+# Every target works from a bare clone with Python 3.11 to 3.13, pip and venv; what else it needs,
+# it installs into .venv from the locked versions in requirements/.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint bench docs lock clean
+
+demo: $(VENV)/.demo
+	$(BIN)/python -m filebody.cli.demo
+
+test: $(VENV)/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/towncrier build --draft --version next >/dev/null
+
+bench: $(VENV)/.dev
+	$(BIN)/python benchmarks/run.py
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
+# Anew from pyproject.toml; commit the result.
+lock: $(VENV)/.dev
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --no-annotate --extra cli -o requirements/demo.txt \
+		pyproject.toml requirements/build.in
+	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --no-emit-index-url \
+		--no-emit-find-links --no-annotate --extra dev -o requirements/dev.txt \
+		pyproject.toml requirements/build.in -c requirements/demo.txt
+
+$(VENV)/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2])' || \
+		{ echo "filebody needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+clean:
+	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,0 +1,1 @@
+"""The upload half of HTTP for event-driven Python."""

@@ -1,0 +1,168 @@
+"""Every exception that filebody raises, by who must act.
+
+    FilebodyError
+    ├── UsageError      the caller: an argument or a call that can never work (also a ValueError)
+    ├── BodyError       the file: it could not be read, or is not what it was
+    │   ├── BodyReadError   (also an OSError)
+    │   ├── BodyShrank
+    │   ├── BodyChanged
+    │   └── NotReplayable
+    ├── RemoteError     the server: it answered, and the answer is no
+    └── TransferError   the way there: the connection failed, was lost or stood still
+        └── TransferTimeout
+
+A wrong *type* is a plain `TypeError` and a call out of order a plain `RuntimeError`, as everywhere
+in Python. An exception that a caller's own file object raises is passed on as it is.
+"""
+
+from __future__ import annotations
+
+import os
+
+__all__ = [
+    "BodyChanged",
+    "BodyError",
+    "BodyReadError",
+    "BodyShrank",
+    "FilebodyError",
+    "NotReplayable",
+    "RemoteError",
+    "TransferError",
+    "TransferTimeout",
+    "UsageError",
+]
+
+
+class FilebodyError(Exception):
+    """The root: catch this to catch whatever filebody raises of its own."""
+
+
+class UsageError(FilebodyError, ValueError):
+    """An argument or a call that can never work; the message says which and what would."""
+
+
+class BodyError(FilebodyError):
+    """What was to be sent could not be read as promised.
+
+    Attributes:
+        source: The name of the file or stream.
+        offset: The zero-based position in the file or stream at which this was noticed, in bytes.
+    """
+
+    source: str
+    offset: int
+
+    def __init__(self, source: str, offset: int, message: str) -> None:
+        super().__init__(message)
+        self.source = source
+        self.offset = offset
+
+
+class BodyReadError(BodyError, OSError):
+    """The operating system could not open or read the file.
+
+    It is an `OSError` too, with `errno`, `strerror` and `filename` of the cause.
+    """
+
+    def __init__(self, source: str, offset: int, cause: OSError) -> None:
+        reason = cause.strerror or (os.strerror(cause.errno) if cause.errno else str(cause))
+        OSError.__init__(self, cause.errno or 0, reason, source)
+        self.source = source
+        self.offset = offset
+
+    def __str__(self) -> str:
+        return f"cannot read {self.source} at byte {self.offset}: {self.strerror}"
+
+
+class BodyShrank(BodyError):
+    """The file or stream ended before the length that was announced.
+
+    Attributes:
+        expected_end: The position at which it should have ended, in bytes.
+    """
+
+    expected_end: int
+
+    def __init__(self, source: str, offset: int, expected_end: int) -> None:
+        super().__init__(
+            source,
+            offset,
+            f"{source} ended at byte {offset}, but {expected_end} bytes were announced; "
+            "it was cut short while it was being sent: send it again when nobody writes to it",
+        )
+        self.expected_end = expected_end
+
+
+class BodyChanged(BodyError):
+    """The file is not the one whose length was announced.
+
+    Attributes:
+        what: Which facts differ, in words, such as "its size and modification time".
+    """
+
+    what: str
+
+    def __init__(self, source: str, offset: int, what: str) -> None:
+        super().__init__(
+            source,
+            offset,
+            f"{source} changed while it was being sent ({what}; noticed at byte {offset}): send it "
+            "again when nobody writes to it, or allow changes to send the bytes that are there",
+        )
+        self.what = what
+
+
+class NotReplayable(BodyError):
+    """A body that can be read only once was asked for a second pass."""
+
+    def __init__(self, source: str, offset: int = 0) -> None:
+        super().__init__(
+            source,
+            offset,
+            f"{source} can be read only once and its one pass has begun: "
+            "send a path or bytes if it may have to be sent again",
+        )
+
+
+class RemoteError(FilebodyError):
+    """The server answered, and its answer is not a success.
+
+    Attributes:
+        url: What was asked.
+        status: The HTTP status code (RFC 9110 section 15).
+        detail: What the server said in its body or fields, shortened; may be empty.
+    """
+
+    url: str
+    status: int
+    detail: str
+
+    def __init__(self, url: str, status: int, detail: str = "") -> None:
+        super().__init__(f"{url} answered {status}" + (f": {detail}" if detail else ""))
+        self.url = url
+        self.status = status
+        self.detail = detail
+
+
+class TransferError(FilebodyError):
+    """The connection failed, was lost or stood still before there was an answer.
+
+    Attributes:
+        url: Where to.
+        offset: How many bytes of the body had been handed over by then.
+        reason: What happened, in words.
+    """
+
+    url: str
+    offset: int
+    reason: str
+
+    def __init__(self, url: str, offset: int, reason: str) -> None:
+        super().__init__(f"{url}: {reason} (after {offset} bytes of the body)")
+        self.url = url
+        self.offset = offset
+        self.reason = reason
+
+
+class TransferTimeout(TransferError):
+    """Too long without an event that had to come; `reason` says which."""
