@@ -1,0 +1,268 @@
+"""Open file objects: what kind each is, how long it is, and which reader fits it."""
+
+from __future__ import annotations
+
+import codecs
+import functools
+import io
+import os
+import socket
+import stat
+import sys
+import tempfile
+from typing import Any
+
+import attrs
+
+from filebody.body._descriptor import DescriptorReader
+from filebody.body._identity import FileIdentity, has_true_size
+from filebody.body._interface import Body, Reader
+from filebody.body._object import ObjectReader
+from filebody.body._range import clip
+from filebody.body._regular import RegularReader
+from filebody.errors import NotReplayable, UsageError
+
+__all__ = ["FileBody"]
+
+# Seeking to the end of these decompresses everything, which no constructor may do.
+_DECOMPRESSORS = (
+    ("gzip", "GzipFile"),
+    ("bz2", "BZ2File"),
+    ("lzma", "LZMAFile"),
+    ("zipfile", "ZipExtFile"),
+    ("compression.zstd", "ZstdFile"),
+)
+
+
+class FileBody(Body):
+    """A body read from an open binary file, from its current position on.
+
+    Regular files (opened by `open`, by `tempfile` or as `io.FileIO`) are read at explicit
+    positions: their own position does not move, so that they can be sent again. Pipes, sockets'
+    files and terminals are read when they are ready; their length is unknown. Every other object
+    with a `read` method is read through it: on the event loop if it has no descriptor, in worker
+    threads if it has one. Compressed files have an unknown length.
+
+    Args:
+        file: Open for reading in binary mode. What a writable one has buffered is flushed.
+        close: Whether the pass closes the file at its end, on an error and when it is closed;
+            there is only one pass then.
+        length: How many bytes to announce and send, for a caller who knows what the file object
+            cannot tell (a zip member's `file_size`); more are never read.
+        allow_changes: Send the first `length` bytes even if the file grows or is touched under way.
+
+    Raises:
+        TypeError: The file is open in text mode.
+        UsageError: It is not open for reading, its position is past its end, or it is shorter than
+            `length`.
+    """
+
+    def __init__(
+        self,
+        file: Any,
+        *,
+        close: bool = False,
+        length: int | None = None,
+        allow_changes: bool = False,
+    ) -> None:
+        self.source = describe(file)
+        self._file = file
+        self._close = close
+        self._inner = _unwrap(file)
+        _refuse_unusable(self._inner, self.source)
+        self._facts = _Facts.of(self._inner, self.source)
+        if self._facts.length is not None and self._facts.length < (length or 0):
+            raise UsageError(
+                f"{self.source} has {self._facts.length} bytes from byte {self._facts.start} on, "
+                f"not {length}"
+            )
+        self.length = self._facts.length if length is None else length
+        self.replayable = self._facts.positioned and not close
+        self._identity = None if allow_changes else self._facts.identity
+        self._opened = False
+
+    def __repr__(self) -> str:
+        return f"<FileBody {self.source} length={self.length}>"
+
+    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+        """See `Body.open`."""
+        end = clip(self.source, self.length, offset, stop)
+        if self._opened and not self.replayable:
+            raise NotReplayable(self.source)
+        self._opened = True
+        exact = self.length is not None
+        facts = self._facts
+        if facts.positioned:
+            return RegularReader(
+                self.source,
+                self._file,
+                start=facts.start,
+                offset=offset,
+                stop=end,
+                exact=exact,
+                identity=self._identity,
+                close_file=self._close,
+            )
+        if facts.pollable:
+            return DescriptorReader(
+                self.source,
+                self._file,
+                take_buffered=functools.partial(_take_buffered, self._inner),
+                offset=offset,
+                stop=end,
+                exact=exact,
+                close_file=self._close,
+            )
+        return ObjectReader(
+            self.source,
+            self._file,
+            offset=offset,
+            stop=end,
+            exact=exact,
+            blocks=facts.blocks,
+            identity=self._identity,
+            close_file=self._close,
+        )
+
+
+@attrs.frozen
+class _Facts:
+    """What was found out about a file object without reading from it."""
+
+    length: int | None = None
+    start: int = 0
+    positioned: bool = False
+    pollable: bool = False
+    blocks: bool = False
+    identity: FileIdentity | None = None
+
+    @classmethod
+    def of(cls, file: Any, source: str) -> _Facts:
+        if _is_plain(file) and hasattr(os, "preadv"):
+            return cls._of_descriptor(file, source)
+        descriptor = _fileno(file)
+        identity = None
+        if descriptor is not None:
+            status = os.fstat(descriptor)
+            identity = FileIdentity.of(status) if has_true_size(status) else None
+        if _is_decompressor(file):
+            return cls(blocks=True, identity=identity)
+        length = _length_by_seeking(file, source)
+        return cls(length=length, blocks=descriptor is not None, identity=identity)
+
+    @classmethod
+    def _of_descriptor(cls, file: Any, source: str) -> _Facts:
+        if file.writable():
+            file.flush()
+        status = os.fstat(file.fileno())
+        if has_true_size(status):
+            start = file.tell()
+            if start > status.st_size:
+                raise _past_the_end(source, start, status.st_size)
+            identity = FileIdentity.of(status)
+            length = status.st_size - start
+            return cls(length=length, start=start, positioned=True, identity=identity)
+        if stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode):
+            return cls(start=file.tell(), positioned=True)
+        return cls(pollable=True)
+
+
+def describe(file: object) -> str:
+    """A name for messages: the path if there is one."""
+    name = getattr(file, "name", None)
+    if isinstance(name, (str, bytes, os.PathLike)):
+        return os.fsdecode(name)
+    if isinstance(name, int):
+        return {0: "<stdin>"}.get(name, f"<descriptor {name}>")
+    return f"<{type(file).__name__}>"
+
+
+def _unwrap(file: Any) -> Any:
+    """The file inside of what `tempfile` gives out.
+
+    A `SpooledTemporaryFile` would move to the disk if it were asked for its descriptor.
+    """
+    if isinstance(file, tempfile.SpooledTemporaryFile):
+        return getattr(file, "_file", file)
+    if isinstance(file, tempfile._TemporaryFileWrapper):  # noqa: SLF001 - it has no public name
+        return file.file
+    return file
+
+
+def _refuse_unusable(file: Any, source: str) -> None:
+    text = (io.TextIOBase, codecs.StreamReader, codecs.StreamReaderWriter, codecs.StreamRecoder)
+    if isinstance(file, text):
+        raise TypeError(f"{source} is open in text mode: open it in binary mode ('rb')")
+    if isinstance(file, socket.socket):
+        raise TypeError(f"{source} is a socket: pass its makefile('rb')")
+    if isinstance(file, io.IOBase) and not file.closed and not file.readable():
+        raise UsageError(f"{source} is not open for reading: open it with mode 'rb' or 'r+b'")
+
+
+def _is_plain(file: Any) -> bool:
+    """Whether reading the descriptor gives what `file.read` would give.
+
+    True for the standard library's own classes only: a subclass may change `read`, and what is
+    merely similar may decrypt or decompress.
+    """
+    if type(file) in (io.BufferedReader, io.BufferedRandom):
+        file = file.raw
+    return type(file) in (io.FileIO, socket.SocketIO)
+
+
+def _is_decompressor(file: Any) -> bool:
+    for module, name in _DECOMPRESSORS:
+        kind = getattr(sys.modules.get(module), name, None)  # never imported, no instance
+        if kind is not None and isinstance(file, kind):
+            return True
+    return False
+
+
+def _fileno(file: Any) -> int | None:
+    try:
+        descriptor = file.fileno()
+    except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+        return None
+    return descriptor if isinstance(descriptor, int) else None
+
+
+def _length_by_seeking(file: Any, source: str) -> int | None:
+    """How many bytes follow the position of an object that can seek and tell, else None."""
+    try:
+        seek, tell = file.seek, file.tell
+    except AttributeError:
+        return None
+    try:
+        start = tell()
+        seek(0, os.SEEK_END)
+        end = tell()
+        seek(start, os.SEEK_SET)
+    except OSError:  # what cannot seek says so like this, io.UnsupportedOperation included
+        return None
+    if start > end:
+        raise _past_the_end(source, start, end)
+    length: int = end - start
+    return length
+
+
+def _past_the_end(source: str, start: int, end: int) -> UsageError:
+    return UsageError(
+        f"{source} stands at byte {start}, past its end at byte {end}: seek before sending"
+    )
+
+
+def _take_buffered(file: Any) -> bytes:
+    """Take what a buffered reader has read ahead from its pipe or socket, without reading more.
+
+    The buffer can be asked for only by a call that reads on when it is empty, so that reading on
+    is made to give nothing for that moment.
+    """
+    if not isinstance(file, (io.BufferedReader, io.BufferedRandom)):
+        return b""
+    descriptor = file.fileno()
+    was_blocking = os.get_blocking(descriptor)
+    os.set_blocking(descriptor, False)
+    try:
+        return file.read(len(file.peek()))
+    finally:
+        os.set_blocking(descriptor, was_blocking)

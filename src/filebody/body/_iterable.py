@@ -1,0 +1,77 @@
+"""Generators and other iterables of bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from filebody.body._interface import Body, Reader
+from filebody.body._range import clip
+from filebody.body._source import SourceReader
+from filebody.errors import NotReplayable
+
+__all__ = ["IterableBody"]
+
+
+class IterableBody(Body):
+    """A body of the pieces that an iterable gives, such as a generator.
+
+    The pieces may have any size; empty ones are skipped. The iterable is advanced on the event
+    loop, so that it must not block. A generator is closed with the pass.
+
+    Args:
+        pieces: Gives bytes. Replayable if it is not its own iterator (a list is not).
+        length: How many bytes it gives in all, if that is known; more are never asked for.
+        source: The name for messages.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterable[bytes],
+        *,
+        length: int | None = None,
+        source: str = "<iterable>",
+    ) -> None:
+        self.length = length
+        self.source = source
+        self.replayable = not isinstance(pieces, Iterator)
+        self._pieces = pieces
+        self._opened = False
+
+    def __repr__(self) -> str:
+        return f"<IterableBody {self.source} length={self.length}>"
+
+    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+        """See `Body.open`."""
+        end = clip(self.source, self.length, offset, stop)
+        if self._opened and not self.replayable:
+            raise NotReplayable(self.source)
+        self._opened = True
+        exact = self.length is not None
+        return _IterableReader(self.source, self._pieces, offset, end, exact=exact)
+
+
+class _IterableReader(SourceReader):
+    def __init__(
+        self, source: str, pieces: Iterable[bytes], offset: int, stop: int | None, *, exact: bool
+    ) -> None:
+        super().__init__(source, offset, stop, exact=exact, drop=offset)
+        self._pieces = iter(pieces)
+        self._rest = memoryview(b"")
+
+    def _read_source(self, size: int) -> bytes:
+        while not self._rest:
+            try:
+                piece = next(self._pieces)
+            except StopIteration:
+                return b""
+            if not isinstance(piece, (bytes, bytearray)):
+                raise TypeError(f"{self._source} gave {type(piece).__name__}, not bytes")
+            self._rest = memoryview(bytes(piece))
+        taken = bytes(self._rest[:size])
+        self._rest = self._rest[size:]
+        return taken
+
+    def _close_source(self) -> None:
+        close = getattr(self._pieces, "close", None)
+        if close is not None:
+            close()

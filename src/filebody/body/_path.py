@@ -1,0 +1,121 @@
+"""Files by their paths, opened late and once for each pass."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from filebody.body._descriptor import DescriptorReader
+from filebody.body._identity import FileIdentity, has_true_size
+from filebody.body._interface import Body, Reader
+from filebody.body._range import clip
+from filebody.body._regular import RegularReader
+from filebody.errors import BodyReadError, NotReplayable, UsageError
+
+__all__ = ["PathBody"]
+
+
+class PathBody(Body):
+    """A body read from a path; replayable if a regular file is there.
+
+    The file is looked at (its size, times and inode) when the body is made, and opened by the
+    first read of each pass. Every pass gives the same bytes or fails: a file that was written to,
+    replaced or touched since then raises `BodyChanged` before the last bytes are given out.
+
+    Named pipes, devices, and what /proc and /sys make up have an unknown length.
+
+    Args:
+        path: Of a file, a named pipe or a device.
+        allow_changes: Send the first `length` bytes even if the file grows or is touched.
+
+    Raises:
+        BodyReadError: There is nothing at the path, or it may not be looked at.
+        UsageError: A directory or a socket is there.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, allow_changes: bool = False) -> None:
+        self.path = os.fspath(path)
+        self.source = self.path
+        try:
+            status = os.stat(self.path)
+        except OSError as error:
+            raise BodyReadError(self.source, 0, error) from error
+        if stat.S_ISDIR(status.st_mode) or stat.S_ISSOCK(status.st_mode):
+            kind = "directory" if stat.S_ISDIR(status.st_mode) else "socket"
+            raise UsageError(f"{self.source} is a {kind}, not a file")
+        self._identity = FileIdentity.of(status) if has_true_size(status) else None
+        self._allow_changes = allow_changes
+        self._pollable = stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode)
+        self._opened = False
+        self.length = status.st_size if self._identity else None
+        self.replayable = self._identity is not None
+
+    def __repr__(self) -> str:
+        return f"<PathBody {self.source} length={self.length}>"
+
+    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+        """See `Body.open`."""
+        end = clip(self.source, self.length, offset, stop)
+        if self._opened and not self.replayable:
+            raise NotReplayable(self.source)
+        self._opened = True
+        exact = self.length is not None
+        if self._pollable:
+            return DescriptorReader(
+                self.source,
+                _LateFile(self.path, None),
+                take_buffered=bytes,
+                offset=offset,
+                stop=end,
+                exact=exact,
+                close_file=True,
+            )
+        identity = None if self._allow_changes else self._identity
+        return RegularReader(
+            self.source,
+            _LateFile(self.path, identity),
+            start=0,
+            offset=offset,
+            stop=end,
+            exact=exact,
+            identity=identity,
+            close_file=True,
+        )
+
+
+class _LateFile:
+    """Opens its path when the descriptor is first asked for."""
+
+    def __init__(self, path: str, identity: FileIdentity | None) -> None:
+        self._path = path
+        self._identity = identity
+        self._descriptor: int | None = None
+        self._closed = False
+
+    def fileno(self) -> int:
+        if self._descriptor is None:
+            self._descriptor = self._open()
+        return self._descriptor
+
+    def close(self) -> None:
+        self._closed = True
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def _open(self) -> int:
+        if self._closed:
+            raise UsageError(f"{self._path} is closed")
+        # A named pipe would make open() wait for a writer; regular files ignore the flag.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+        try:
+            descriptor = os.open(self._path, flags)
+        except OSError as error:
+            raise BodyReadError(self._path, 0, error) from error
+        if self._identity is not None:
+            try:
+                self._identity.check(descriptor, self._path, 0)
+            except BaseException:
+                os.close(descriptor)
+                raise
+        return descriptor

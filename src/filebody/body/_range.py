@@ -1,0 +1,42 @@
+"""Arithmetic on lengths and ranges that all bodies share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from filebody.errors import UsageError
+
+__all__ = ["clip", "total_length"]
+
+
+def total_length(lengths: Iterable[int | None]) -> int | None:
+    """The sum of `lengths` in bytes; None as soon as one is unknown."""
+    total = 0
+    for length in lengths:
+        if length is None:
+            return None
+        total += length
+    return total
+
+
+def clip(source: str, length: int | None, offset: int, stop: int | None) -> int | None:
+    """Check a range against a body's length and give the position at which the range ends.
+
+    Args:
+        source: The body's name, for the message.
+        length: The body's length in bytes, or None.
+        offset: Where the range begins.
+        stop: Where it ends; None for the end of the body.
+
+    Returns:
+        `stop`, or `length` where no stop was given; None if neither is known.
+
+    Raises:
+        UsageError: The range does not lie in the body.
+    """
+    end = length if stop is None else stop
+    if offset < 0 or (end is not None and end < offset):
+        raise UsageError(f"{source}: bytes {offset} to {end} are not a range")
+    if length is not None and end is not None and end > length:
+        raise UsageError(f"{source}: byte {end} is beyond its {length} bytes")
+    return end

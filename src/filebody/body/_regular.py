@@ -1,0 +1,129 @@
+"""Files at whose positions can be read: without waiting where the page cache has the bytes.
+
+DESIGN.md, decision 1: `preadv2(2)` with RWF_NOWAIT answers EAGAIN instead of waiting for a disk.
+Positions are given with each call, so the file's own position is neither used nor moved.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+
+from filebody.body._identity import FileIdentity
+from filebody.body._interface import WaitBy
+from filebody.body._source import DescriptorOwner, SourceReader
+from filebody.errors import BodyReadError
+
+__all__ = ["RegularReader"]
+
+_NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
+_UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
+
+
+class _Scratch(threading.local):
+    """One buffer a thread for reads that end up as bytes; none for each upload."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray(1 << 16)
+
+    def view(self, size: int) -> memoryview:
+        if size > len(self._buffer):
+            self._buffer = bytearray(size)
+        return memoryview(self._buffer)[:size]
+
+
+_scratch = _Scratch()
+
+
+class RegularReader(SourceReader):
+    """A pass over a regular file or a block device.
+
+    Args:
+        source: The name for messages.
+        file: Holds the descriptor; asked anew for each read, so that a file that its owner closed
+            fails instead of reading whatever has its number by then.
+        start: Where the body begins in the file.
+        offset: Position in the body of the first byte to give.
+        stop: Position after the last one; None to read to the file's end.
+        exact: Whether ending before `stop` is an error.
+        identity: What the file must still be before the last bytes are given out, or None.
+        close_file: Whether `close` closes the file.
+    """
+
+    _wait_by = WaitBy.THREAD
+
+    def __init__(
+        self,
+        source: str,
+        file: DescriptorOwner,
+        *,
+        start: int,
+        offset: int,
+        stop: int | None,
+        exact: bool,
+        identity: FileIdentity | None,
+        close_file: bool,
+    ) -> None:
+        super().__init__(source, offset, stop, exact=exact)
+        self._file = file
+        self._start = start
+        self._identity = identity
+        self._close_file = close_file
+        self._nowait = _NOWAIT
+        self._device = None if identity is None else identity.device
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:
+        """See `Reader.readinto`; the bytes are copied once, from the page cache to `buffer`."""
+        return self._guarded(self._take_into, memoryview(buffer))
+
+    def _take_into(self, view: memoryview) -> int | None:
+        wanted = self._wanted(len(view))
+        count = self._fill(view[:wanted]) if wanted else 0
+        if count is not None:
+            self._account(count)
+        return count
+
+    def _read_source(self, size: int) -> bytes | None:
+        view = _scratch.view(size)
+        count = self._fill(view)
+        return None if count is None else bytes(view[:count])
+
+    def _fill(self, view: memoryview) -> int | None:
+        if self._nowait is None:
+            return None
+        position = self._start + self._offset
+        try:
+            return os.preadv(self._file.fileno(), (view,), position, self._nowait)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno in _UNSUPPORTED:
+                self._nowait = None  # for this file from now on
+                return None
+            raise BodyReadError(self._source, position, error) from error
+
+    def _read_source_blocking(self, size: int) -> bytes:
+        position = self._start + self._offset
+        descriptor = self._file.fileno()
+        try:
+            return os.pread(descriptor, size, position)
+        except OSError as error:
+            raise BodyReadError(self._source, position, error) from error
+
+    def _source_position(self) -> int:
+        return self._start + self._offset
+
+    def _check_end(self) -> None:
+        if self._identity is None:
+            return
+        position = self._start + self._offset
+        descriptor = self._file.fileno()
+        try:
+            self._identity.check(descriptor, self._source, position)
+        except OSError as error:
+            raise BodyReadError(self._source, position, error) from error
+
+    def _close_source(self) -> None:
+        if self._close_file:
+            self._file.close()

@@ -1,0 +1,180 @@
+"""The part of a reader that does not depend on what it reads from: range, end, and closing."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from filebody.body._interface import Reader, WaitBy
+from filebody.errors import BodyShrank, UsageError
+
+__all__ = ["DescriptorOwner", "SourceReader"]
+
+# A single read asks for no more than this, whatever the caller's buffer: it bounds both memory and
+# the time that one copy from the page cache holds the event loop.
+MAX_PIECE = 1 << 20
+
+_Into = TypeVar("_Into")
+_Taken = TypeVar("_Taken")
+
+
+class DescriptorOwner(Protocol):
+    """Whatever holds an open descriptor: a Python file object, for one."""
+
+    def fileno(self) -> int:
+        """The descriptor; ValueError when it is closed."""
+
+    def close(self) -> None:
+        """Close it; nothing happens when it is closed."""
+
+
+class SourceReader(Reader):
+    """A reader of one source, from `offset` up to `stop`.
+
+    Subclasses give `_read_source` and `_close_source`, and `_read_source_blocking` if waiting
+    makes a difference. Positions, ends, and closing under a read in flight are here.
+
+    Args:
+        source: The name for messages.
+        offset: Position in the body of the first byte to give.
+        stop: Position after the last one, or None for the source's end.
+        exact: Whether ending before `stop` is an error.
+        drop: How many bytes to read from the source and drop, to get to `offset`.
+    """
+
+    _wait_by = WaitBy.RETRY
+    _device: int | None = None
+
+    def __init__(
+        self, source: str, offset: int, stop: int | None, *, exact: bool, drop: int = 0
+    ) -> None:
+        self._source = source
+        self._offset = offset
+        self._stop = stop
+        self._exact = exact
+        self._to_drop = drop
+        self._ended = False
+        self._closed = False
+        self._in_flight = False
+        self._lock = threading.Lock()
+
+    @abstractmethod
+    def _read_source(self, size: int) -> bytes | None:
+        """Read up to `size` bytes without blocking; empty at the end, None when not ready."""
+
+    @abstractmethod
+    def _close_source(self) -> None:
+        """Release the source; called once, and never while a read is in flight."""
+
+    def _read_source_blocking(self, size: int) -> bytes | None:
+        """Read as `_read_source`, but wait for it."""
+        return self._read_source(size)
+
+    def _source_position(self) -> int:
+        """Where the next byte lies in the source, as opposed to the body."""
+        return self._offset
+
+    def _check_end(self) -> None:
+        """Refuse to end: called once, before the last bytes or the end are given to the caller."""
+
+    @property
+    def wait_by(self) -> WaitBy:
+        """See `Reader.wait_by`."""
+        return self._wait_by
+
+    @property
+    def device(self) -> int | None:
+        """See `Reader.device`."""
+        return self._device
+
+    def fileno(self) -> int:
+        """See `Reader.fileno`."""
+        raise UsageError(f"{self._source} has no descriptor to wait on")
+
+    def read(self, size: int) -> bytes | None:
+        """See `Reader.read`."""
+        return self._guarded(self._take, size)
+
+    def read_blocking(self, size: int) -> bytes | None:
+        """See `Reader.read_blocking`."""
+        if self._closed:  # before its turn in a thread came
+            return None
+        return self._guarded(self._take_blocking, size)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int | None:
+        """See `Reader.readinto`."""
+        piece = self.read(len(buffer))
+        if piece is None:
+            return None
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        """See `Reader.close`."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            if self._in_flight:
+                return
+        self._close_source()
+
+    def _guarded(self, take: Callable[[_Into], _Taken], into: _Into) -> _Taken:
+        """Run `take(into)`; if `close` was called meanwhile, carry it out."""
+        with self._lock:
+            closed = self._closed
+            if closed:
+                raise UsageError(f"the reader of {self._source} is closed")
+            self._in_flight = True
+        try:
+            return take(into)
+        finally:
+            with self._lock:
+                self._in_flight = False
+                closed = self._closed
+            if closed:
+                self._close_source()
+
+    def _take(self, size: int) -> bytes | None:
+        return self._take_from(self._read_source, size)
+
+    def _take_blocking(self, size: int) -> bytes | None:
+        return self._take_from(self._read_source_blocking, size)
+
+    def _take_from(self, read_source: Callable[[int], bytes | None], size: int) -> bytes | None:
+        wanted = self._wanted(size)
+        while self._to_drop and wanted:
+            dropped = read_source(min(self._to_drop, MAX_PIECE))
+            if dropped is None:
+                return None
+            self._to_drop = self._to_drop - len(dropped) if dropped else 0
+        piece = read_source(wanted) if wanted else b""
+        if piece is not None:
+            self._account(len(piece))
+        return piece
+
+    def _wanted(self, size: int) -> int:
+        """How much to ask the source for when the caller asks for `size`; 0 at the end."""
+        if size < 1:
+            raise UsageError(f"a read needs room for at least 1 byte, not {size}")
+        if self._ended:
+            return 0
+        if size > MAX_PIECE:
+            size = MAX_PIECE
+        if self._stop is None:
+            return size
+        return min(size, self._stop - self._offset)
+
+    def _account(self, count: int) -> None:
+        """Move on by `count` bytes, or note the end; see that an end is a true end."""
+        if self._ended:
+            return
+        self._offset += count
+        if not count and self._exact and self._stop is not None and self._offset < self._stop:
+            position = self._source_position()
+            raise BodyShrank(self._source, position, position + self._stop - self._offset)
+        if not count or self._offset == self._stop:
+            self._check_end()
+            self._ended = True
