@@ -1,0 +1,262 @@
+"""FileBodyProducer: writes a body to a consumer, in pieces, under the consumer's back-pressure."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from twisted.internet import task
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface import implementer
+
+from filebody.body import Body, FileBody, Reader
+from filebody.errors import UsageError
+from filebody.produce._state import ACTIVE, TABLE, Input, State
+from filebody.produce._waiting import when_ready
+from filebody.progress import Progress, ProgressMeter
+
+__all__ = ["FileBodyProducer"]
+
+_log = Logger()
+
+
+@implementer(IBodyProducer)
+class FileBodyProducer:
+    """Produces the bytes of a file, or of any `Body`, and writes them to a consumer.
+
+    A drop-in for `twisted.web.client.FileBodyProducer`. Nothing is read before `startProducing`.
+    Reads never block the reactor (see `filebody.body`); the pieces of one producer are written in
+    order, at most one for each turn of the Cooperator.
+
+    An open file is read from its current position and closed, once, on every way out: at its end,
+    on an error, when production is stopped, also before it began. A `Body` opens and closes its
+    own file for each pass.
+
+    Args:
+        inputFile: Any file-like object in binary mode, or a `Body`.
+        cooperator: Has a `cooperate` method like `twisted.internet.task.Cooperator`.
+        readSize: How many bytes to read at a time, at most.
+        on_progress: Called after each write with a `Progress`. An exception that it raises ends
+            production like one of the consumer's.
+        allow_changes: Send the first `length` bytes of the file even if it grows or is touched
+            meanwhile. A `Body` says that for itself.
+
+    Attributes:
+        length: How many bytes will be written: exact, or `UNKNOWN_LENGTH`.
+
+    Raises:
+        TypeError: The file is open in text mode, or `readSize` is no integer.
+        UsageError: (a ValueError) The file's position is past its end, it is not readable, or
+            `readSize` is less than 1.
+
+    Source: `twisted.web.iweb.IBodyProducer`.
+    """
+
+    length: int | str
+
+    def __init__(
+        self,
+        inputFile: Any,
+        cooperator: Any = task,
+        readSize: int = 2**16,
+        *,
+        on_progress: Callable[[Progress], object] | None = None,
+        allow_changes: bool = False,
+    ) -> None:
+        if not isinstance(readSize, int):
+            raise TypeError(f"readSize must be an int, not {type(readSize).__name__}")
+        if readSize < 1:
+            raise UsageError(f"readSize must be at least 1 byte, not {readSize}")
+        self._inputFile = inputFile
+        self._cooperate = cooperator.cooperate
+        self._readSize = readSize
+        self._on_progress = on_progress
+        self._body = _body_of(inputFile, allow_changes=allow_changes)
+        self.length = self._determineLength(inputFile)
+        self._state = State.NEW
+        self._reader: Reader | None = None
+        self._task: Any = None  # what cooperate() gave, as long as it is to be ended by us
+        self._done: Deferred[None] | None = None
+        self._failure: Failure | None = None
+        self._wait: Deferred[None] | None = None
+        self._arrived: bytes | Failure | None = None
+        self._cancel_fires = False
+
+    def _determineLength(self, fObj: Any) -> int | str:
+        """How many bytes can be read out of `fObj`, or `UNKNOWN_LENGTH`."""
+        body = self._body if fObj is self._inputFile else _body_of(fObj, allow_changes=False)
+        return UNKNOWN_LENGTH if body.length is None else body.length
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Begin to write the body to `consumer`.
+
+        Args:
+            consumer: Anything with `write(bytes)`. It may call the other methods from there.
+
+        Returns:
+            Fires with None when every byte was written. Fails with what went wrong before that:
+            a `BodyError`, or what the file object, the consumer or `on_progress` raised. Never
+            fires when `stopProducing` was called. Cancelling it stops production; then it stays
+            silent if the length is known, and fails with `CancelledError` if it is not (Twisted's
+            client would leak the connection).
+
+        Raises:
+            RuntimeError: Production was started before.
+        """
+        if self._done is not None:
+            raise RuntimeError("startProducing was called before: make a new producer")
+        self._done = done = Deferred[None](self._cancel)
+        done.addErrback(self._keep_silent)
+        if self._move(Input.START):
+            try:
+                self._reader = self._body.open()
+                self._task = self._cooperate(self._writeloop(consumer, self._reader))
+            except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
+                self._loop_over(Failure())
+            else:
+                self._task.whenDone().addBoth(self._loop_over)
+        return done
+
+    def pauseProducing(self) -> None:
+        """Write nothing until `resumeProducing`; nothing happens unless it is producing."""
+        if self._move(Input.PAUSE):
+            self._task.pause()
+
+    def resumeProducing(self) -> None:
+        """Go on after one or several `pauseProducing`; nothing happens unless it is paused."""
+        if self._move(Input.RESUME):
+            self._task.resume()
+
+    def stopProducing(self) -> None:
+        """Write nothing any more, ever, and close the file; nothing happens after an end."""
+        if self._move(Input.STOP):
+            self._halt()
+
+    def _move(self, given: Input) -> bool:
+        """Take `given` in; whether that changed the state."""
+        before = self._state
+        self._state = TABLE[before, given]
+        return self._state is not before
+
+    def _writeloop(self, consumer: IConsumer, reader: Reader) -> Iterator[Deferred[None] | None]:
+        """An iterator that reads one piece and writes it each time it is iterated.
+
+        It ends when production ended by itself. When somebody else ended it, the Cooperator has
+        dropped the task already and must not see it end once more: then it yields.
+        """
+        meter = ProgressMeter(self._body.length, time.monotonic)
+        while True:
+            wait = None
+            try:
+                wait = self._step(consumer, reader, meter)
+            except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
+                self._fail(Failure())
+            if self._task is not None and self._state not in ACTIVE:
+                return
+            yield wait
+
+    def _step(
+        self, consumer: IConsumer, reader: Reader, meter: ProgressMeter
+    ) -> Deferred[None] | None:
+        """Read a piece and write it, or say what to wait for.
+
+        Whatever is called from here may pause, stop or cancel: the state is looked at again.
+        """
+        piece, self._arrived = self._arrived, None
+        if isinstance(piece, Failure):
+            self._fail(piece)
+            return None
+        if piece is None:
+            piece = reader.read(self._readSize)
+            if self._state not in ACTIVE:
+                return None
+        if piece is None:
+            self._wait = wait = when_ready(reader, self._readSize).addBoth(self._waited)
+            return wait
+        if not piece:
+            self._move(Input.EOF)
+            self._release()
+            return None
+        consumer.write(piece)
+        if self._on_progress is not None and self._state in ACTIVE:
+            self._on_progress(meter.advance(len(piece)))
+        return None
+
+    def _waited(self, outcome: bytes | Failure | None) -> None:
+        """Keep what a wait gave until it is this producer's turn again."""
+        self._wait = None
+        if self._state in ACTIVE:
+            self._arrived = outcome
+
+    def _fail(self, failure: Failure) -> None:
+        """End production with `failure`, unless it has ended otherwise already."""
+        if self._move(Input.ERROR):
+            self._failure = failure
+            self._release()
+        else:
+            _log.debug("{error} after production had ended", error=failure.value)
+
+    def _loop_over(self, outcome: object) -> None:
+        """The task has ended: by itself, by `_halt`, or because its Cooperator was stopped."""
+        self._task = None
+        if isinstance(outcome, Failure) and self._state in ACTIVE:
+            self._fail(outcome)
+        if self._state is State.STOPPED or self._done is None:
+            return
+        failure, self._failure = self._failure, None
+        if failure is None:
+            self._done.callback(None)
+        else:
+            self._done.errback(failure)
+
+    def _halt(self) -> None:
+        """End the task first, so that nothing can be written any more, and then release."""
+        the_task, self._task = self._task, None
+        if the_task is not None:
+            with contextlib.suppress(task.TaskFinished):
+                the_task.stop()
+        self._release()
+
+    def _release(self) -> None:
+        """Give up waiting and close the file: on every way out, once."""
+        wait, self._wait, self._arrived = self._wait, None, None
+        if wait is not None:
+            wait.cancel()
+        try:
+            if self._reader is None and self._body is not self._inputFile:
+                self._reader = self._body.open()  # production never began: only to close it
+            if self._reader is not None:
+                self._reader.close()
+        except Exception:  # noqa: BLE001 - the outcome does not depend on it any more
+            _log.failure("closing {source} failed", source=self._body.source)
+
+    def _cancel(self, _: Deferred[None]) -> None:
+        """Somebody cancelled the Deferred of `startProducing`."""
+        if self._move(Input.CANCEL):
+            self._cancel_fires = self.length is UNKNOWN_LENGTH
+            self._halt()
+
+    def _keep_silent(self, failure: Failure) -> Failure | Deferred[None]:
+        """After a stop the Deferred never fires, not even because it is cancelled."""
+        if self._state is not State.STOPPED or self._cancel_fires:
+            return failure
+        return Deferred()
+
+
+def _body_of(source: Any, *, allow_changes: bool) -> Body:
+    if isinstance(source, Body):
+        if allow_changes:
+            raise UsageError("allow_changes is for files: say it to the Body itself")
+        return source
+    if isinstance(source, (str, bytes, bytearray, os.PathLike)):
+        raise TypeError(
+            f"{type(source).__name__} is not a file: pass an open file, a PathBody or a BytesBody"
+        )
+    return FileBody(source, close=True, allow_changes=allow_changes)
