@@ -11,6 +11,7 @@ from typing import Any
 
 from filebody.body._bytes import BytesBody
 from filebody.body._concat import ConcatBody
+from filebody.body._digest import DigestBody
 from filebody.body._file import FileBody
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._iterable import IterableBody
@@ -21,6 +22,7 @@ __all__ = [
     "Body",
     "BytesBody",
     "ConcatBody",
+    "DigestBody",
     "FileBody",
     "IterableBody",
     "PathBody",
