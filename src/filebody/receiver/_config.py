@@ -1,0 +1,111 @@
+"""What a receiver is told: one frozen value, refused when it could never be meant so."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from pathlib import Path
+
+import attrs
+
+from filebody.errors import UsageError
+
+__all__ = ["ReceiverConfig", "is_loopback"]
+
+# What may stand in a field value without quoting; RFC 6750's b64token is narrower.
+_TOKEN = re.compile(r"[\x21-\x7e]+")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host`, an IP address or a name, can only mean this machine."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        name = host.lower().removesuffix(".")
+        # RFC 6761 section 6.3: browsers and resolvers keep these on the loopback interface.
+        return name == "localhost" or name.endswith(".localhost")
+
+
+def _address(host: str) -> str:
+    """Names are resolved by nobody here: binding is for addresses."""
+    return "127.0.0.1" if host.lower() == "localhost" else host
+
+
+@attrs.frozen(kw_only=True)
+class ReceiverConfig:
+    """The settings of a `Receiver`; checked when made, without touching the disk.
+
+    Args:
+        directory: Where the files go; made at start if it is missing.
+        host: The IP address to listen on, or "localhost".
+        port: The TCP port to listen on; 0 for a free one.
+        max_size: The longest body accepted, in bytes; None for no limit but the disk's.
+        overwrite: Whether an upload may replace a file of the same name.
+        token: What clients must send as `Authorization: Bearer TOKEN`, for every request.
+        insecure: Allow listening beyond this machine without a token.
+        cert: A PEM file with the server's certificate, then its chain: turns on TLS.
+        key: A PEM file with the certificate's private key; None if it is in `cert`.
+        idle_timeout_seconds: How long a client may keep the receiver waiting for a byte; also how
+            long it may take for a whole request head.
+        max_header_bytes: The longest request head, or trailer section, in bytes.
+        max_connections: How many connections are served at a time; further ones get 503.
+        grace_seconds: How long running transfers may go on after `Receiver.stop`.
+
+    Raises:
+        UsageError: A value that can never work, or an address that others can reach with neither
+            `token` nor `insecure`.
+    """
+
+    directory: Path = attrs.field(converter=Path)
+    host: str = attrs.field(default="127.0.0.1", converter=_address)
+    port: int = 0
+    max_size: int | None = None
+    overwrite: bool = False
+    token: str | None = attrs.field(default=None, repr=False)
+    insecure: bool = False
+    cert: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    key: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    idle_timeout_seconds: float = 60.0
+    max_header_bytes: int = 64 * 1024
+    max_connections: int = 1000
+    grace_seconds: float = 10.0
+
+    def __attrs_post_init__(self) -> None:
+        self._check_numbers()
+        self._check_address()
+        if self.token is not None and not _TOKEN.fullmatch(self.token):
+            raise UsageError(
+                "the token must be one or more visible ASCII characters without spaces: "
+                "it travels in a header field"
+            )
+        if self.key is not None and self.cert is None:
+            raise UsageError(f"the key {self.key} needs its certificate: give cert as well")
+
+    def _check_numbers(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise UsageError(f"port {self.port} is not in 0..65535 (0 means a free one)")
+        if self.max_size is not None and self.max_size < 0:
+            raise UsageError(f"max_size is {self.max_size} bytes; the smallest is 0")
+        if not self.idle_timeout_seconds > 0:
+            raise UsageError("idle_timeout_seconds must be more than 0")
+        if self.max_header_bytes < 1024:
+            raise UsageError("max_header_bytes must be at least 1024: browsers need that much")
+        if self.max_connections < 1:
+            raise UsageError("max_connections must be at least 1")
+        if not self.grace_seconds >= 0:
+            raise UsageError("grace_seconds must be 0 or more")
+
+    def _check_address(self) -> None:
+        try:
+            ipaddress.ip_address(self.host.partition("%")[0])
+        except ValueError as error:
+            raise UsageError(
+                f"{self.host!r} is not an IP address: listen on 127.0.0.1 for this machine only, "
+                "on 0.0.0.0 or :: for every interface"
+            ) from error
+        if is_loopback(self.host) or self.token is not None or self.insecure:
+            return
+        raise UsageError(
+            f"everybody who can reach {self.host} could store and read files: set a token, or "
+            "insecure if that is meant, or listen on 127.0.0.1"
+        )

@@ -1,0 +1,418 @@
+"""One client's connection: requests in, responses out, one at a time.
+
+    HEAD -> WORKING -> BODY -> WORKING -> HEAD   an upload: head, checks, body, commit, answer
+    HEAD -> WORKING -> HEAD                      a download, or any answer without a body to read
+    WORKING, BODY -> LINGERING                   answered before the body was read to its end
+    any -> CLOSING -> CLOSED
+
+Only while the client is waited for does the idle timer run. While the disk is waited for, the
+socket is not read, so a client that pipelines cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+from typing import Protocol as Interface
+
+import h11
+from twisted.internet.interfaces import IHalfCloseableProtocol
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from filebody.receiver._download import Download
+from filebody.receiver._events import Refused
+from filebody.receiver._framing import Framing
+from filebody.receiver._refusal import Refusal
+from filebody.receiver._request import ALLOW, authorize, upload_of
+from filebody.receiver._responses import response_fields
+from filebody.receiver._upload import Reception
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from h11._events import Event
+    from twisted.internet.interfaces import IDelayedCall, IPushProducer
+    from twisted.internet.tcp import Server
+    from twisted.python.failure import Failure
+
+    from filebody.receiver._site import Site
+
+__all__ = ["Connection", "Exchange", "Phase"]
+
+_log = Logger()
+
+# One read of the socket. Bodies of known length go to the disk as they were read: large reads mean
+# few steps. What h11 takes apart is read in smaller portions, for it may be many small chunks.
+LARGE_READ_BYTES: Final = 256 * 1024
+SMALL_READ_BYTES: Final = 64 * 1024
+# RFC 9112 section 9.6: after an early answer, read on for a while, so that the client sees the
+# answer before it sees a reset.
+_LINGER_SECONDS: Final = 10.0
+_LINGER_BYTES: Final = 256 * 1024 * 1024
+
+
+class Phase(enum.Enum):
+    """What a connection is doing; see the module's docstring."""
+
+    HEAD = enum.auto()
+    BODY = enum.auto()
+    WORKING = enum.auto()
+    LINGERING = enum.auto()
+    CLOSING = enum.auto()
+    CLOSED = enum.auto()
+
+
+class Exchange(Interface):
+    """One request being answered; the connection tells it what happens."""
+
+    def body_received(self, data: bytes | bytearray) -> None:
+        """A piece of the request's body has come."""
+
+    def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
+        """The request is complete."""
+
+    def lost(self, reason: str) -> None:
+        """Nothing more will come or can be sent; let go of everything. May come more than once."""
+
+
+@implementer(IHalfCloseableProtocol)
+class Connection(Protocol):
+    """The protocol of one connection.
+
+    Args:
+        site: What the connections of a receiver share.
+        is_surplus: Whether this one is more than the receiver serves: its request gets 503.
+
+    Attributes:
+        site: The same.
+        peer: The client's address and port.
+        request: The head of the request that is being answered.
+        began: When that head was complete, on the site's clock.
+    """
+
+    transport: Server
+
+    def __init__(self, site: Site, *, is_surplus: bool = False) -> None:
+        self.site = site
+        self.peer = "-"
+        self.request: h11.Request | None = None
+        self.began = 0.0
+        self._is_surplus = is_surplus
+        self._framing = Framing(site.config.max_header_bytes)
+        self._phase = Phase.HEAD
+        self._exchange: Exchange | None = None
+        self._advancing = False
+        self._held = False
+        self._timer: IDelayedCall | None = None
+        self._read_ended = False
+        self._discarded_bytes = 0
+
+    # --- called by the transport ---------------------------------------------------------------
+
+    def connectionMade(self) -> None:
+        """Begin to wait for a request."""
+        address = self.transport.getPeer()
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        self.peer = f"{host}:{address.port}"
+        self.transport.setTcpNoDelay(True)
+        self.site.add(self)
+        self.expect_client()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take what the client sent."""
+        if self._phase is Phase.LINGERING:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > _LINGER_BYTES:
+                self.transport.abortConnection()
+        elif self._phase not in {Phase.CLOSING, Phase.CLOSED}:
+            self._framing.receive(data)
+            self._advance()
+
+    def readConnectionLost(self) -> None:
+        """The client will send no more, and may still want its answer (IHalfCloseableProtocol)."""
+        self._read_ended = True
+        if self._phase in {Phase.LINGERING, Phase.CLOSING, Phase.CLOSED}:
+            self.transport.loseConnection()
+        else:
+            self._framing.receive(b"")
+            self._advance()
+
+    def writeConnectionLost(self) -> None:
+        """Our own half-close is done (IHalfCloseableProtocol)."""
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        """The connection is gone, and with it an upload whose body was not whole."""
+        self._phase = Phase.CLOSED
+        self.expect_nothing()
+        self._lose_exchange(f"the connection was lost: {reason.getErrorMessage()}")
+        self.site.remove(self)
+
+    # --- called by the receiver ----------------------------------------------------------------
+
+    def shut_down(self) -> None:
+        """Close if idle; else the answer under way is the last (`Site.is_closing`)."""
+        if self._phase is Phase.HEAD:
+            self._close()
+
+    def abort(self, reason: str) -> None:
+        """Close now, whatever is under way."""
+        self._lose_exchange(reason)
+        if self._phase is not Phase.CLOSED:
+            self._phase = Phase.CLOSING
+            self.transport.abortConnection()
+
+    # --- called by an exchange -----------------------------------------------------------------
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an answer can still be sent."""
+        return self._phase in {Phase.BODY, Phase.WORKING}
+
+    def read_body(self) -> None:
+        """Let the client send its body, telling it so if it waits for that."""
+        if self._framing.wants_continue:
+            self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+        self._phase = Phase.BODY
+        self._read_portions_of(LARGE_READ_BYTES if self._framing.is_counted else SMALL_READ_BYTES)
+        self.release()
+        self._advance()
+
+    def hold(self) -> None:
+        """Stop reading the socket: we are the ones who are slow."""
+        self._held = True
+        self.expect_nothing()
+        self.transport.pauseProducing()
+
+    def release(self) -> None:
+        """Read the socket again: it is the client's turn."""
+        self._held = False
+        self.expect_client()
+        if not self._read_ended:
+            self.transport.resumeProducing()
+
+    def work(self) -> None:
+        """Read nothing until the answer is sent."""
+        self._phase = Phase.WORKING
+        self.hold()
+
+    def respond(self, status: int, fields: Sequence[tuple[str, str]], content: bytes = b"") -> None:
+        """Answer with a short body, or with none for 204 and 304."""
+        if status not in {204, 304}:
+            fields = [*fields, ("Content-Length", str(len(content)))]
+        self.begin_response(status, fields)
+        if content and not self.is_head:
+            self._send(h11.Data(data=content))
+        self.end_response()
+
+    @property
+    def is_head(self) -> bool:
+        """Whether the answer must not have a body (RFC 9110 section 9.3.2)."""
+        return self.request is not None and self.request.method == b"HEAD"
+
+    def begin_response(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
+        """Send the head of the answer."""
+        close = self.site.is_closing or not self._framing.is_body_read
+        self._send(
+            h11.Response(
+                status_code=status,
+                headers=response_fields(fields, close=close),
+                reason=HTTPStatus(status).phrase.encode(),
+            )
+        )
+
+    def send_data(self, data: bytes) -> None:
+        """Send a piece of the answer's body."""
+        self._send(h11.Data(data=data))
+
+    def end_response(self) -> None:
+        """End the answer and go on: to the next request, to lingering, or to the end."""
+        self._send(h11.EndOfMessage())
+        self._exchange = None
+        if self._framing.is_reusable and not self.site.is_closing:
+            self._framing.next_cycle()
+            self.request = None
+            self._phase = Phase.HEAD
+            self._read_portions_of(SMALL_READ_BYTES)
+            self.release()
+            self._advance()
+        elif self._framing.is_body_read:
+            self._close()
+        else:
+            self._linger()
+
+    def refuse(self, refusal: Refusal, *, tell: bool = True) -> None:
+        """Answer with an error; the exchange is over.
+
+        Args:
+            refusal: What to answer.
+            tell: Whether this is an event of its own.
+        """
+        if tell:
+            request = self.request
+            self.site.tell(
+                Refused(
+                    method=request.method.decode() if request else "-",
+                    target=request.target.decode() if request else "-",
+                    status=refusal.status,
+                    reason=refusal.reason,
+                    peer=self.peer,
+                )
+            )
+        if not self._framing.can_respond:
+            self.abort(refusal.reason)
+            return
+        self._phase = Phase.WORKING
+        fields = [*refusal.fields, ("Content-Type", "text/plain; charset=utf-8")]
+        self.respond(refusal.status, fields, refusal.reason.encode() + b"\n")
+
+    def fail(self, failure: Failure) -> None:
+        """Answer a call that failed: as it says if it is a `Refusal`, else with 500."""
+        error = failure.value
+        if not isinstance(error, Refusal):
+            _log.failure("filebody receiver: a request failed", failure)
+            error = Refusal(500, "the receiver failed; its log says more")
+        elif error.status >= 500:
+            _log.error("filebody receiver: {peer}: {reason}", peer=self.peer, reason=error.reason)
+        if self.is_open:
+            self.refuse(error)
+
+    def register(self, producer: IPushProducer) -> None:
+        """Let the transport set the pace of a producer."""
+        self.transport.registerProducer(producer, True)
+
+    def unregister(self) -> None:
+        """End that."""
+        self.transport.unregisterProducer()
+
+    # --- the way of an event -------------------------------------------------------------------
+
+    def _advance(self) -> None:
+        """Act on what has arrived, as far as it goes."""
+        if self._advancing:
+            return  # the loop below goes on by itself: pipelined requests must not nest
+        self._advancing = True
+        try:
+            while self._phase in {Phase.HEAD, Phase.BODY} and self._step():
+                pass
+        finally:
+            self._advancing = False
+
+    def _step(self) -> bool:
+        """Act on one event; returns whether there may be another."""
+        try:
+            event = self._framing.next_event()
+        except h11.RemoteProtocolError as error:
+            self._protocol_error(error)
+            return False
+        exchange = self._exchange
+        if isinstance(event, h11.Data) and exchange is not None:
+            exchange.body_received(event.data)
+        elif isinstance(event, h11.EndOfMessage) and exchange is not None:
+            exchange.body_ended(list(event.headers))
+        elif isinstance(event, h11.Request):
+            self._head_received(event)
+        elif isinstance(event, h11.ConnectionClosed):
+            self._close()
+        else:
+            # NEED_DATA. In a body every byte is a sign of life; a head must be whole in time.
+            if self._phase is Phase.BODY and not self._held:
+                self.expect_client()
+            return False
+        return True
+
+    def _head_received(self, request: h11.Request) -> None:
+        self.request = request
+        self.began = self.site.clock.seconds()
+        self._phase = Phase.WORKING
+        self.expect_nothing()
+        if not self._framing.has_body:
+            self._framing.next_event()  # its EndOfMessage: the answer may keep the connection
+        try:
+            if self._is_surplus:
+                raise Refusal(503, "too many connections; try again later", [("Retry-After", "5")])
+            authorize(request, self.site.config, scheme=self.site.scheme)
+            self._dispatch(request)
+        except Refusal as refusal:
+            self.refuse(refusal)
+
+    def _dispatch(self, request: h11.Request) -> None:
+        exchange: Reception | Download
+        if request.method in {b"PUT", b"POST"}:
+            exchange = Reception(self, upload_of(request, self.site.config))
+        elif request.method in {b"GET", b"HEAD"}:
+            exchange = Download(self, request)
+        elif request.method == b"OPTIONS":
+            self.respond(204, [("Allow", ALLOW)])
+            return
+        else:
+            raise Refusal(405, f"the methods here are {ALLOW}", [("Allow", ALLOW)])
+        self._exchange = exchange
+        self.work()
+        exchange.start(has_body=self._framing.has_body)
+
+    def _protocol_error(self, error: h11.RemoteProtocolError) -> None:
+        in_exchange = self._exchange is not None
+        self._lose_exchange(str(error))
+        self.refuse(Refusal(error.error_status_hint, str(error)), tell=not in_exchange)
+
+    def _lose_exchange(self, reason: str) -> None:
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.lost(reason)
+
+    def _send(self, event: Event) -> None:
+        self.transport.write(self._framing.send(event))
+
+    # --- ends and times ------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Close when what was written is sent."""
+        self._phase = Phase.CLOSING
+        self.release()  # TLS ends when both sides have said so; and only for so long
+        self.transport.loseConnection()
+
+    def _linger(self) -> None:
+        self._phase = Phase.LINGERING
+        self.release()
+        self._set_timer(_LINGER_SECONDS)
+        if self._read_ended or self.site.scheme == "https":
+            # In TLS this is a half-close: the alert goes out, and reading goes on.
+            self.transport.loseConnection()
+        else:
+            self.transport.loseWriteConnection()
+
+    def expect_client(self) -> None:
+        """Begin, or begin anew, to wait for the client."""
+        self._set_timer(self.site.config.idle_timeout_seconds)
+
+    def expect_nothing(self) -> None:
+        """Wait for ourselves: the client cannot be late."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _set_timer(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.reset(seconds)
+        else:
+            self._timer = self.site.clock.callLater(seconds, self._timed_out)
+
+    def _timed_out(self) -> None:
+        self._timer = None
+        reason = f"nothing came for {self.site.config.idle_timeout_seconds:g} seconds"
+        if self._phase is Phase.BODY:
+            self._lose_exchange(reason)
+            self.refuse(Refusal(408, reason), tell=False)
+        elif self._phase is Phase.HEAD and not self._framing.is_silent:
+            self.refuse(Refusal(408, "the request head took too long"))
+        elif self._phase is Phase.HEAD:
+            self._close()
+        else:
+            self.abort("the client took nothing for too long")
+
+    def _read_portions_of(self, size_bytes: int) -> None:
+        # The attribute of twisted.internet.abstract.FileDescriptor, below TLS if there is TLS.
+        getattr(self.transport, "transport", self.transport).bufferSize = size_bytes

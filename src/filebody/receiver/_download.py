@@ -1,0 +1,128 @@
+"""One download: from the head of a GET or HEAD to the last byte of a file or a listing."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from filebody.receiver._events import Served
+from filebody.receiver._library import Found, Moved, Page, find, requested_range
+from filebody.receiver._names import parse_target
+from filebody.receiver._refusal import Refusal
+from filebody.receiver._request import field
+from filebody.receiver._responses import PAGE_FIELDS, file_fields
+from filebody.receiver._sender import Sender
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import h11
+
+    from filebody.receiver._connection import Connection
+
+__all__ = ["Download"]
+
+
+class Download:
+    """The exchange of one GET or HEAD.
+
+    Args:
+        connection: Where the file goes.
+        request: What was asked for.
+
+    Raises:
+        Refusal: 400 for a target that names nothing.
+    """
+
+    def __init__(self, connection: Connection, request: h11.Request) -> None:
+        self._connection = connection
+        self._site = connection.site
+        self._request = request
+        self._target = parse_target(request.target)
+        self._sender: Sender | None = None
+        self._is_over = False
+
+    def start(self, *, has_body: bool) -> None:  # noqa: ARG002 - of no interest for a GET
+        """Look for the file."""
+        self._site.workers.run(find, self._site.store.root, self._target).addCallbacks(
+            self._found, self._connection.fail
+        )
+
+    def body_received(self, data: bytes | bytearray) -> None:
+        """Not called: the body of a GET is never read."""
+
+    def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
+        """Not called: see `body_received`."""
+
+    def lost(self, reason: str) -> None:  # noqa: ARG002 - nobody is told of a GET cut short
+        """Stop reading the file."""
+        self._is_over = True
+        if self._sender is not None:
+            self._sender.stopProducing()
+
+    def _found(self, found: Found | Page | Moved) -> None:
+        if isinstance(found, Found):
+            if self._is_over or self._connection.is_head:
+                self._site.workers.run(os.close, found.descriptor)
+            if not self._is_over:
+                self._send_file(found)
+        elif not self._is_over:
+            if isinstance(found, Moved):
+                self._connection.respond(301, [("Location", found.location)])
+            else:
+                self._connection.respond(200, PAGE_FIELDS, found.content)
+
+    def _send_file(self, found: Found) -> None:
+        connection = self._connection
+        if connection.is_head:
+            # RFC 9110 section 14.2: Range is for GET only.
+            connection.begin_response(200, file_fields(found, None))
+            connection.end_response()
+            return
+        # RFC 9110 section 13.1.5: no validator of ours can match If-Range, so the whole is sent.
+        wanted = (
+            field(self._request, b"range") if field(self._request, b"if-range") is None else None
+        )
+        try:
+            part = requested_range(wanted, found.size_bytes)
+        except Refusal as refusal:
+            self._site.workers.run(os.close, found.descriptor)
+            connection.refuse(refusal)
+            return
+        connection.begin_response(200 if part is None else 206, file_fields(found, part))
+        start, length = part or (0, found.size_bytes)
+        self._sender = Sender(
+            found.descriptor,
+            self._site.workers,
+            start=start,
+            length=length,
+            on_data=connection.send_data,
+            on_pause=self._paused,
+            on_end=lambda reason: self._ended(found, length, reason),
+        )
+        connection.register(self._sender)
+        self._sender.start()
+
+    def _paused(self, is_paused: bool) -> None:
+        if is_paused:
+            self._connection.expect_client()
+        else:
+            self._connection.expect_nothing()
+
+    def _ended(self, found: Found, length: int, reason: str | None) -> None:
+        connection = self._connection
+        connection.unregister()
+        if reason is not None:
+            # The client counts, and sees that this is not the whole.
+            connection.abort(reason)
+            return
+        self._site.tell(
+            Served(
+                path=self._site.store.directory.joinpath(*found.name),
+                name="/".join(found.name),
+                size_bytes=length,
+                seconds=self._site.clock.seconds() - connection.began,
+                peer=connection.peer,
+            )
+        )
+        connection.end_response()

@@ -1,0 +1,175 @@
+"""What the head of a request must be before anything is done for it.
+
+Pure functions of the head and the settings. The order is the order in which a client is told: who
+are you, is this meant for us, can it be done at all.
+"""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from filebody.receiver._config import is_loopback
+from filebody.receiver._digest import requested
+from filebody.receiver._names import Name, Target, parse_target
+from filebody.receiver._refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import h11
+
+    from filebody.receiver._config import ReceiverConfig
+
+__all__ = ["ALLOW", "Upload", "authorize", "field", "upload_of"]
+
+ALLOW: Final = "GET, HEAD, OPTIONS, POST, PUT"
+
+
+@attrs.frozen(kw_only=True)
+class Upload:
+    """A body that may be received.
+
+    Attributes:
+        name: Where to.
+        target: The same, as it was asked for.
+        length: How many bytes will come; None for a chunked body.
+        promised: The digests that the head promises.
+        create_only: Whether the client wants no file replaced.
+    """
+
+    name: Name
+    target: Target
+    length: int | None
+    promised: Mapping[str, bytes]
+    create_only: bool
+
+
+def field(request: h11.Request, name: bytes) -> str | None:
+    """Give the value of a field, its lines joined (RFC 9110 section 5.3); None if it is absent."""
+    values = [value for key, value in request.headers if key == name]
+    return b", ".join(values).decode("latin-1") if values else None
+
+
+def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> None:
+    """Check who asks, and whether a browser was led here by someone else's page.
+
+    Without a token, what listens on the loopback interface trusts whoever can reach it; web pages
+    can, through the browser. A page whose name was made to point at 127.0.0.1 shows in Host. A page
+    that sends a form or a simple POST shows in Origin (PUT would need our consent in a CORS
+    preflight, which nobody gets).
+
+    Raises:
+        Refusal: 401, 403, 421, or 431 for a head that is too long.
+
+    Source: RFC 6750, RFC 9110 sections 7.4 and 11.6; RFC 6454 section 7; RFC 6585 section 5.
+    """
+    if config.token is not None:
+        scheme_name, _, given = (field(request, b"authorization") or "").partition(" ")
+        right = hmac.compare_digest(given.strip().encode("latin-1"), config.token.encode())
+        if not right or scheme_name.lower() != "bearer":
+            raise Refusal(
+                401,
+                "this receiver wants its token: send Authorization: Bearer TOKEN",
+                [("WWW-Authenticate", 'Bearer realm="filebody"')],
+            )
+    _check_size(request, config.max_header_bytes)
+    host = field(request, b"host")
+    if config.token is None and host and is_loopback(config.host) and not is_loopback(_name(host)):
+        raise Refusal(
+            421, f"this receiver is for this machine only, and is not called {_name(host)}"
+        )
+    origin = field(request, b"origin")
+    if (
+        request.method in {b"PUT", b"POST"}
+        and origin is not None
+        and origin != f"{scheme}://{host}"
+    ):
+        raise Refusal(403, f"a web page of {origin} may not store files here")
+
+
+def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
+    """Read the head of a PUT or POST.
+
+    Raises:
+        Refusal: 400, 411, 412, 413, 415 or 417: see the comments.
+    """
+    coding = field(request, b"transfer-encoding")
+    length = field(request, b"content-length")
+    _check_framing(request, coding, length)
+    target = parse_target(request.target)
+    if target.is_directory or not target.name:
+        raise Refusal(400, f"give the file a name: PUT {target.url_path.rstrip('/')}/NAME", [])
+    _check_meaning(request)
+    if coding is None and length is None:
+        # RFC 9112 section 6.3: such a request has no body. RFC 9110 section 15.5.12: say so, for
+        # nobody means to store an empty file that way.
+        raise Refusal(411, "say how long the body is: Content-Length, or chunked; 0 if it is empty")
+    size = None if length is None else int(length)
+    if config.max_size is not None and size is not None and size > config.max_size:
+        raise too_large(config.max_size)
+    if field(request, b"if-match") is not None:
+        raise Refusal(412, "files here have no entity tags that If-Match could match")
+    return Upload(
+        name=target.name,
+        target=target,
+        length=size,
+        promised=requested(request.headers),
+        create_only=field(request, b"if-none-match") == "*",
+    )
+
+
+def too_large(max_size: int) -> Refusal:
+    """Refuse a body that is longer than allowed (RFC 9110 section 15.5.14)."""
+    return Refusal(413, f"the body is longer than the {max_size} bytes that are allowed here")
+
+
+def _check_size(request: h11.Request, max_header_bytes: int) -> None:
+    # h11 bounds heads that come in pieces; one that comes in a single read gets this far.
+    size = len(request.method) + len(request.target) + 12
+    size += sum(len(name) + len(value) + 4 for name, value in request.headers)
+    if size > max_header_bytes:
+        raise Refusal(431, f"the request head is longer than {max_header_bytes} bytes")
+
+
+def _check_framing(request: h11.Request, coding: str | None, length: str | None) -> None:
+    # RFC 9112 section 6.1: a message with both, or with a coding in HTTP/1.0, is how requests are
+    # smuggled past a proxy. h11 would take the coding; we take neither.
+    if coding is not None and length is not None:
+        raise Refusal(400, "a request must not have both Content-Length and Transfer-Encoding")
+    if coding is not None and request.http_version < b"1.1":
+        raise Refusal(400, "HTTP/1.0 has no Transfer-Encoding")
+
+
+def _check_meaning(request: h11.Request) -> None:
+    """Refuse bodies that are something else than the file."""
+    if field(request, b"content-range") is not None:
+        # RFC 9110 section 14.5: storing a part as if it were the whole would destroy the file.
+        raise Refusal(400, "parts of files are not stored: send it whole, without Content-Range")
+    codings = (field(request, b"content-encoding") or "").replace(" ", "").lower().split(",")
+    if set(codings) - {"", "identity"}:
+        # RFC 9110 section 15.5.16 has Accept-Encoding say what would do.
+        raise Refusal(
+            415,
+            "send the file itself: with Content-Encoding something else would be stored",
+            [("Accept-Encoding", "identity")],
+        )
+    media_type = (field(request, b"content-type") or "").partition(";")[0].strip().lower()
+    if request.method == b"POST" and media_type == "multipart/form-data":
+        raise Refusal(
+            415,
+            "this is a form with the file inside: send the file itself (curl -T FILE URL)",
+            [("Accept-Post", "application/octet-stream")],
+        )
+    expectation = field(request, b"expect")
+    if expectation is not None and expectation.lower() != "100-continue":
+        raise Refusal(417, "the only expectation that can be met is 100-continue")
+
+
+def _name(host: str) -> str:
+    """Take the port off a Host field's value (RFC 3986 section 3.2)."""
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0]

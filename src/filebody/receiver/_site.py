@@ -1,0 +1,79 @@
+"""What all connections of one receiver share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.internet.interfaces import IReactorTime
+
+    from filebody.receiver._config import ReceiverConfig
+    from filebody.receiver._connection import Connection
+    from filebody.receiver._events import ReceiverEvent
+    from filebody.receiver._store import Store
+    from filebody.receiver._workers import Workers
+
+__all__ = ["Site"]
+
+_log = Logger()
+
+
+@attrs.define(kw_only=True)
+class Site:
+    """The settings, the store, the threads, and who is connected.
+
+    Attributes:
+        config: The receiver's settings.
+        scheme: "http" or "https".
+        store: Where files go.
+        workers: The threads for the disk.
+        clock: Where timeouts are set.
+        on_event: Whom to tell; None for nobody.
+        connections: The connections that are open.
+        is_closing: Whether the receiver is about to stop: no connection is kept alive.
+    """
+
+    config: ReceiverConfig
+    scheme: str
+    store: Store
+    workers: Workers
+    clock: IReactorTime
+    on_event: Callable[[ReceiverEvent], None] | None
+    connections: set[Connection] = attrs.field(factory=set)
+    is_closing: bool = False
+    _all_gone: Deferred[None] | None = None
+
+    def tell(self, event: ReceiverEvent) -> None:
+        """Pass an event on; what the listener does wrong is logged and stops nothing."""
+        if self.on_event is None:
+            return
+        try:
+            self.on_event(event)
+        except Exception:  # noqa: BLE001 - someone else's code, in the midst of our state machine
+            _log.failure("on_event failed for {event!r}", event=event)
+
+    def add(self, connection: Connection) -> None:
+        """Count a connection in."""
+        self.connections.add(connection)
+
+    def remove(self, connection: Connection) -> None:
+        """Count a connection out."""
+        self.connections.discard(connection)
+        if not self.connections and self._all_gone is not None:
+            gone, self._all_gone = self._all_gone, None
+            gone.callback(None)
+
+    def when_empty(self) -> Deferred[None]:
+        """Fire when there is no connection; for one caller at a time."""
+        gone: Deferred[None] = Deferred()
+        if self.connections:
+            self._all_gone = gone
+        else:
+            gone.callback(None)
+        return gone

@@ -1,0 +1,143 @@
+"""One upload: from the head of a PUT or POST to the file under its name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from filebody.receiver._digest import merge, requested
+from filebody.receiver._events import Aborted, Stored
+from filebody.receiver._refusal import Refusal
+from filebody.receiver._request import too_large
+from filebody.receiver._responses import stored_fields, stored_text
+from filebody.receiver._writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from twisted.python.failure import Failure
+
+    from filebody.receiver._connection import Connection
+    from filebody.receiver._request import Upload
+    from filebody.receiver._store import Incoming, StoredFile
+
+__all__ = ["Reception"]
+
+
+class Reception:
+    """The exchange of one upload.
+
+    Args:
+        connection: Where the body comes from.
+        upload: What its head said, checked.
+    """
+
+    def __init__(self, connection: Connection, upload: Upload) -> None:
+        self._connection = connection
+        self._site = connection.site
+        self._upload = upload
+        self._has_body = True
+        self._writer: Writer | None = None
+        self._received_bytes = 0
+        self._is_over = False  # lost or refused: nothing will be stored
+        self._is_whole = False  # the body is complete: it will be stored whoever is still there
+
+    def start(self, *, has_body: bool) -> None:
+        """Make the checks that need the disk, and open a temporary file."""
+        self._has_body = has_body
+        self._site.workers.run(
+            self._site.store.begin,
+            self._upload.name,
+            length=self._upload.length,
+            algorithms=tuple(self._upload.promised),
+            create_only=self._upload.create_only,
+        ).addCallbacks(self._begun, self._failed)
+
+    def body_received(self, data: bytes | bytearray) -> None:
+        """Pass a piece on to the disk."""
+        if self._is_over or self._writer is None:
+            return
+        self._received_bytes += len(data)
+        max_size = self._site.config.max_size
+        if max_size is not None and self._received_bytes > max_size:
+            self._refuse(too_large(max_size))
+            return
+        self._writer.write(data)
+        if self._writer.is_full:
+            self._connection.hold()
+
+    def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
+        """Store what has come, if it is what was promised."""
+        if self._is_over or self._writer is None:
+            return
+        try:
+            promised = merge(self._upload.promised, requested(trailer))
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        self._is_whole = True
+        self._connection.work()
+        self._writer.finish(promised).addCallbacks(self._stored, self._failed)
+
+    def lost(self, reason: str) -> None:
+        """Remove what has come, unless it is whole."""
+        if self._is_over or self._is_whole:
+            return
+        self._give_up()
+        self._site.tell(
+            Aborted(
+                name="/".join(self._upload.name),
+                received_bytes=self._received_bytes,
+                reason=reason,
+                peer=self._connection.peer,
+            )
+        )
+
+    def _begun(self, incoming: Incoming) -> None:
+        if self._is_over:
+            self._site.workers.run(incoming.abort)
+            return
+        self._writer = Writer(
+            incoming, self._site.workers, on_room=self._room_made, on_failure=self._failed
+        )
+        if self._has_body:
+            self._connection.read_body()
+        else:
+            self.body_ended(())
+
+    def _room_made(self) -> None:
+        if not (self._is_over or self._is_whole):
+            self._connection.release()
+
+    def _stored(self, stored: StoredFile) -> None:
+        clock = self._site.clock
+        self._site.tell(
+            Stored(
+                path=stored.path,
+                name="/".join(self._upload.name),
+                size_bytes=stored.size_bytes,
+                sha256=stored.sha256.hex(),
+                replaced=stored.replaced,
+                seconds=clock.seconds() - self._connection.began,
+                peer=self._connection.peer,
+            )
+        )
+        if self._connection.is_open:
+            # RFC 9110 section 9.3.4: 201 for what is new, 200 for what was replaced.
+            self._connection.respond(
+                200 if stored.replaced else 201,
+                stored_fields(self._upload, stored),
+                stored_text(self._upload, stored),
+            )
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._give_up()
+        self._connection.refuse(refusal)
+
+    def _failed(self, failure: Failure) -> None:
+        self._is_over = True
+        self._connection.fail(failure)
+
+    def _give_up(self) -> None:
+        self._is_over = True
+        if self._writer is not None:
+            self._writer.abort()

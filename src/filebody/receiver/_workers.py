@@ -1,0 +1,69 @@
+"""Threads for the disk: calls that may block go there, results come back to the reactor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.internet.interfaces import IReactorFromThreads
+
+__all__ = ["Workers"]
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# More do not make a disk faster, and as many stuck reads as this leave other uploads waiting.
+_THREADS = 8
+
+
+class Workers:
+    """A pool of threads of our own, so that a stuck disk does not hold up the host program's.
+
+    Threads are made when first needed.
+    """
+
+    def __init__(self, reactor: IReactorFromThreads) -> None:
+        self._reactor = reactor
+        self._pool = ThreadPool(minthreads=0, maxthreads=_THREADS, name="filebody-receiver")
+        self._running = 0
+        self._idle: list[Deferred[None]] = []
+
+    def start(self) -> None:
+        """Begin to take calls."""
+        self._pool.start()
+
+    def run(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
+        """Run `call` in a thread; the Deferred fires on the reactor and cannot be cancelled."""
+        self._running += 1
+        done: Deferred[_R] = deferToThreadPool(self._reactor, self._pool, call, *args, **kwargs)
+        return done.addBoth(self._ended)
+
+    def when_idle(self) -> Deferred[None]:
+        """Fire when no call is running, nor any that follows from one that is."""
+        idle: Deferred[None] = Deferred()
+        self._idle.append(idle)
+        self._tell()
+        return idle
+
+    def stop(self) -> None:
+        """End the threads; call this when idle, or it waits for the disk."""
+        if self._pool.started:
+            self._pool.stop()
+
+    def _ended(self, result: _R) -> _R:
+        # Not yet told: a callback that is still to come on this Deferred may start another call.
+        self._running -= 1
+        self._reactor.callFromThread(self._tell)
+        return result
+
+    def _tell(self) -> None:
+        if self._running == 0:
+            waiting, self._idle = self._idle, []
+            for idle in waiting:
+                idle.callback(None)

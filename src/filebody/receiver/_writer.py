@@ -1,0 +1,150 @@
+"""One upload's way to the disk: pieces in on the reactor, batches out in worker threads.
+
+While a thread writes one batch, the socket fills the next: at most one call is under way, what came
+meanwhile goes in one, and the memory is bounded by `HIGH_WATER_BYTES` and the read that passed it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from filebody.receiver._store import Incoming, StoredFile
+    from filebody.receiver._workers import Workers
+
+__all__ = ["HIGH_WATER_BYTES", "Writer"]
+
+HIGH_WATER_BYTES: Final = 768 * 1024  # above this the socket is not read
+_LOW_WATER_BYTES: Final = 384 * 1024  # below this it is read again
+_BATCH_BYTES: Final = 512 * 1024
+# Pieces shorter than this are joined: a body in chunks of one byte must not cost objects.
+_SMALL_BYTES: Final = 8 * 1024
+_JOINED_BYTES: Final = 64 * 1024
+
+
+class Writer:
+    """Feeds an `Incoming` under back-pressure.
+
+    Args:
+        incoming: Where the bytes go; this object's own from now on.
+        workers: The threads to do it in.
+        on_room: Called when `is_full` has become false.
+        on_failure: Called once when a write failed; what follows is dropped.
+    """
+
+    def __init__(
+        self,
+        incoming: Incoming,
+        workers: Workers,
+        *,
+        on_room: Callable[[], None],
+        on_failure: Callable[[Failure], None],
+    ) -> None:
+        self._incoming = incoming
+        self._workers = workers
+        self._on_room = on_room
+        self._on_failure = on_failure
+        self._pieces: deque[bytes | bytearray] = deque()
+        self._queued_bytes = 0
+        self._under_way = 0
+        self._busy = False
+        self._ended = False
+        self._finish: tuple[Mapping[str, bytes], Deferred[StoredFile]] | None = None
+        self.is_full = False
+
+    def write(self, piece: bytes | bytearray) -> None:
+        """Queue a piece; look at `is_full` afterwards. After the end it is dropped."""
+        if self._ended:
+            return
+        last = self._pieces[-1] if self._pieces else None
+        if len(piece) < _SMALL_BYTES and isinstance(last, bytearray) and len(last) < _JOINED_BYTES:
+            last += piece
+        else:
+            self._pieces.append(bytearray(piece) if len(piece) < _SMALL_BYTES else piece)
+        self._queued_bytes += len(piece)
+        self.is_full = self.is_full or self._queued_bytes + self._under_way > HIGH_WATER_BYTES
+        self._pump()
+
+    def finish(self, promised: Mapping[str, bytes]) -> Deferred[StoredFile]:
+        """Write what is queued, then commit.
+
+        Returns:
+            A Deferred that fires with the stored file, or fails as `Incoming.commit` does; then the
+            temporary file is gone already.
+        """
+        done: Deferred[StoredFile] = Deferred()
+        self._finish = (promised, done)
+        self._pump()
+        return done
+
+    def abort(self) -> None:
+        """Drop what is queued and remove the temporary file, after the call under way."""
+        if self._ended:
+            return
+        self._ended = True
+        self._pieces.clear()
+        self._queued_bytes = 0
+        if not self._busy:
+            self._workers.run(self._incoming.abort)
+
+    def _pump(self) -> None:
+        if self._busy or self._ended:
+            return
+        if self._queued_bytes > _BATCH_BYTES or (self._pieces and self._finish is None):
+            self._busy = True
+            self._workers.run(self._incoming.write, self._batch()).addCallbacks(
+                self._written, self._failed
+            )
+        elif self._finish is not None:
+            # The last batch and the commit are one visit to the thread.
+            self._busy = self._ended = True
+            promised, done = self._finish
+            self._workers.run(self._commit, self._batch(), promised).chainDeferred(done)
+
+    def _batch(self) -> list[bytes | bytearray]:
+        batch: list[bytes | bytearray] = []
+        size = 0
+        while self._pieces and (not batch or size + len(self._pieces[0]) <= _BATCH_BYTES):
+            piece = self._pieces.popleft()
+            batch.append(piece)
+            size += len(piece)
+        self._queued_bytes -= size
+        self._under_way = size
+        return batch
+
+    def _commit(self, batch: list[bytes | bytearray], promised: Mapping[str, bytes]) -> StoredFile:
+        # In a worker thread.
+        try:
+            self._incoming.write(batch)
+            return self._incoming.commit(promised)
+        except BaseException:
+            self._incoming.abort()
+            raise
+
+    def _written(self, _: None) -> None:
+        self._busy = False
+        self._under_way = 0
+        if self._ended:
+            self._workers.run(self._incoming.abort)
+            return
+        self._pump()
+        if self.is_full and self._queued_bytes + self._under_way <= _LOW_WATER_BYTES:
+            self.is_full = False
+            self._on_room()
+
+    def _failed(self, failure: Failure) -> None:
+        self._busy = False
+        if self._ended:
+            self._workers.run(self._incoming.abort)
+            return
+        self.abort()
+        if self._finish is not None:
+            self._finish[1].errback(failure)
+        else:
+            self._on_failure(failure)
