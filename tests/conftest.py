@@ -7,6 +7,7 @@ import pytest
 from tests.peers.certificates import Certificates
 from tests.peers.nginx import Nginx
 from tests.peers.twisted_web import TwistedWeb
+from tests.upstream.summary import print_outcomes
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,9 @@ def twisted_web(
 ) -> Iterator[TwistedWeb]:
     with TwistedWeb(tmp_path_factory.mktemp("twisted-web"), certificates) as server:
         yield server
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    print_outcomes(terminalreporter, config)
