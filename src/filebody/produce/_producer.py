@@ -126,12 +126,12 @@ class FileBodyProducer:
 
     def pauseProducing(self) -> None:
         """Write nothing until `resumeProducing`; nothing happens unless it is producing."""
-        if self._move(Input.PAUSE):
+        if self._move(Input.PAUSE) and self._task is not None:
             self._task.pause()
 
     def resumeProducing(self) -> None:
         """Go on after one or several `pauseProducing`; nothing happens unless it is paused."""
-        if self._move(Input.RESUME):
+        if self._move(Input.RESUME) and self._task is not None:
             self._task.resume()
 
     def stopProducing(self) -> None:
@@ -175,14 +175,15 @@ class FileBodyProducer:
             return None
         if piece is None:
             piece = reader.read(self._readSize)
-            if self._state not in ACTIVE:
+            if self._state is not State.RUNNING:
+                self._arrived = piece
                 return None
         if piece is None:
             self._wait = wait = when_ready(reader, self._readSize).addBoth(self._waited)
             return wait
         if not piece:
+            self._release()  # may run the file's own code, which may stop us: only then the end
             self._move(Input.EOF)
-            self._release()
             return None
         consumer.write(piece)
         if self._on_progress is not None and self._state in ACTIVE:
@@ -197,9 +198,10 @@ class FileBodyProducer:
 
     def _fail(self, failure: Failure) -> None:
         """End production with `failure`, unless it has ended otherwise already."""
+        if self._state in ACTIVE:
+            self._release()
         if self._move(Input.ERROR):
             self._failure = failure
-            self._release()
         else:
             _log.debug("{error} after production had ended", error=failure.value)
 
@@ -247,7 +249,8 @@ class FileBodyProducer:
         """After a stop the Deferred never fires, not even because it is cancelled."""
         if self._state is not State.STOPPED or self._cancel_fires:
             return failure
-        return Deferred()
+        never = Deferred[None]()
+        return never.addErrback(self._keep_silent)  # cancelled once more
 
 
 def _body_of(source: Any, *, allow_changes: bool) -> Body:
