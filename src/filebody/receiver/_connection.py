@@ -28,6 +28,7 @@ from filebody.receiver._framing import Framing
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import ALLOW, authorize, upload_of
 from filebody.receiver._responses import response_fields
+from filebody.receiver._tap import Tap
 from filebody.receiver._upload import Reception
 
 if TYPE_CHECKING:
@@ -171,14 +172,30 @@ class Connection(Protocol):
         """Whether an answer can still be sent."""
         return self._phase in {Phase.BODY, Phase.WORKING}
 
+    def tap(self) -> Tap | None:
+        """Lend the socket out, if the next bytes of it are the body's and nothing else."""
+        left_bytes = self._framing.left_bytes
+        if not left_bytes or self.site.scheme == "https":
+            return None
+        return Tap(self.transport.getHandle(), left_bytes)
+
+    def poured(self, size_bytes: int) -> None:
+        """Take note of bytes of the body that were read from the tap."""
+        self._framing.count(size_bytes)
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes of the body have been read from the socket and not been passed on."""
+        return self._framing.has_unread
+
     def read_body(self) -> None:
         """Let the client send its body, telling it so if it waits for that."""
         if self._framing.wants_continue:
             self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
         self._phase = Phase.BODY
-        self._read_portions_of(LARGE_READ_BYTES if self._framing.is_counted else SMALL_READ_BYTES)
+        is_counted = self._framing.left_bytes is not None
+        self._read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
         self.release()
-        self._advance()
 
     def hold(self) -> None:
         """Stop reading the socket: we are the ones who are slow."""
@@ -187,11 +204,12 @@ class Connection(Protocol):
         self.transport.pauseProducing()
 
     def release(self) -> None:
-        """Read the socket again: it is the client's turn."""
+        """Go on with what has come, and read the socket again: it is the client's turn."""
         self._held = False
         self.expect_client()
         if not self._read_ended:
             self.transport.resumeProducing()
+        self._advance()
 
     def work(self) -> None:
         """Read nothing until the answer is sent."""
@@ -237,7 +255,6 @@ class Connection(Protocol):
             self._phase = Phase.HEAD
             self._read_portions_of(SMALL_READ_BYTES)
             self.release()
-            self._advance()
         elif self._framing.is_body_read:
             self._close()
         else:

@@ -85,6 +85,11 @@ class Framing:
         if rest:
             self._unread.append(rest)
 
+    def count(self, size_bytes: int) -> None:
+        """Take note of bytes of a counted body that were read elsewhere."""
+        if self._left is not None:
+            self._left -= size_bytes
+
     def send(self, event: Event) -> bytes:
         """Turn an event into bytes for the socket.
 
@@ -104,9 +109,14 @@ class Framing:
         return self._left is None and not self._h11.trailing_data[0]
 
     @property
-    def is_counted(self) -> bool:
-        """Whether the body that is being read has a known length."""
-        return self._left is not None
+    def left_bytes(self) -> int | None:
+        """How much of a counted body is still to come as events; None where h11 reads."""
+        return self._left
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes of a counted body have arrived that are still to come as events."""
+        return bool(self._unread)
 
     @property
     def wants_continue(self) -> bool:

@@ -218,7 +218,7 @@ class Incoming:
             for algorithm in {"sha-256", *algorithms} & SUPPORTED.keys()
         }
 
-    def write(self, pieces: Sequence[bytes | bytearray]) -> None:
+    def write(self, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
         """Append to the file and to the digests.
 
         Raises:

@@ -61,7 +61,7 @@ class Reception:
         if max_size is not None and self._received_bytes > max_size:
             self._refuse(too_large(max_size))
             return
-        self._writer.write(data)
+        self._writer.write(data, is_last_read=not self._connection.has_unread)
         if self._writer.is_full:
             self._connection.hold()
 
@@ -97,12 +97,21 @@ class Reception:
             self._site.workers.run(incoming.abort)
             return
         self._writer = Writer(
-            incoming, self._site.workers, on_room=self._room_made, on_failure=self._failed
+            incoming,
+            self._site.workers,
+            on_room=self._room_made,
+            on_failure=self._failed,
+            tap=self._connection.tap(),
+            on_poured=self._poured,
         )
         if self._has_body:
             self._connection.read_body()
         else:
             self.body_ended(())
+
+    def _poured(self, size_bytes: int) -> None:
+        self._received_bytes += size_bytes
+        self._connection.poured(size_bytes)
 
     def _room_made(self) -> None:
         if not (self._is_over or self._is_whole):

@@ -11,7 +11,7 @@ from twisted.python.threadpool import ThreadPool
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twisted.internet.interfaces import IReactorFromThreads
+    from twisted.internet.posixbase import PosixReactorBase
 
 __all__ = ["Workers"]
 
@@ -28,7 +28,7 @@ class Workers:
     Threads are made when first needed.
     """
 
-    def __init__(self, reactor: IReactorFromThreads) -> None:
+    def __init__(self, reactor: PosixReactorBase) -> None:
         self._reactor = reactor
         self._pool = ThreadPool(minthreads=0, maxthreads=_THREADS, name="filebody-receiver")
         self._running = 0
@@ -59,7 +59,8 @@ class Workers:
     def _ended(self, result: _R) -> _R:
         # Not yet told: a callback that is still to come on this Deferred may start another call.
         self._running -= 1
-        self._reactor.callFromThread(self._tell)
+        if self._running == 0 and self._idle:
+            self._reactor.callLater(0, self._tell)
         return result
 
     def _tell(self) -> None:

@@ -1,7 +1,8 @@
 """One upload's way to the disk: pieces in on the reactor, batches out in worker threads.
 
-While a thread writes one batch, the socket fills the next: at most one call is under way, what came
-meanwhile goes in one, and the memory is bounded by `HIGH_WATER_BYTES` and the read that passed it.
+At most one call is under way. While it is, the socket fills the next batch, and the memory is
+bounded by `HIGH_WATER_BYTES` and the read that passed it; or, where there is a `Tap`, the thread
+itself goes on reading the socket, and nothing is queued at all.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from filebody.receiver._store import Incoming, StoredFile
+    from filebody.receiver._tap import Tap
     from filebody.receiver._workers import Workers
 
 __all__ = ["HIGH_WATER_BYTES", "Writer"]
@@ -36,7 +38,14 @@ class Writer:
         workers: The threads to do it in.
         on_room: Called when `is_full` has become false.
         on_failure: Called once when a write failed; what follows is dropped.
+        tap: The socket, where a thread may read it; this object's own.
+        on_poured: Told how many bytes were read from the tap.
+
+    Attributes:
+        is_full: Whether nothing may be read from the socket until `on_room`.
     """
+
+    is_full: bool
 
     def __init__(
         self,
@@ -45,21 +54,31 @@ class Writer:
         *,
         on_room: Callable[[], None],
         on_failure: Callable[[Failure], None],
+        tap: Tap | None = None,
+        on_poured: Callable[[int], None] | None = None,
     ) -> None:
+        self.is_full = False
         self._incoming = incoming
         self._workers = workers
         self._on_room = on_room
         self._on_failure = on_failure
+        self._tap = tap
+        self._on_poured = on_poured
+        self._may_pour = False
         self._pieces: deque[bytes | bytearray] = deque()
         self._queued_bytes = 0
-        self._under_way = 0
+        self._under_way_bytes = 0
         self._busy = False
         self._ended = False
         self._finish: tuple[Mapping[str, bytes], Deferred[StoredFile]] | None = None
-        self.is_full = False
 
-    def write(self, piece: bytes | bytearray) -> None:
-        """Queue a piece; look at `is_full` afterwards. After the end it is dropped."""
+    def write(self, piece: bytes | bytearray, *, is_last_read: bool = False) -> None:
+        """Queue a piece; look at `is_full` afterwards. After the end it is dropped.
+
+        Args:
+            piece: The bytes.
+            is_last_read: Whether the bytes that follow are still in the socket.
+        """
         if self._ended:
             return
         last = self._pieces[-1] if self._pieces else None
@@ -68,8 +87,12 @@ class Writer:
         else:
             self._pieces.append(bytearray(piece) if len(piece) < _SMALL_BYTES else piece)
         self._queued_bytes += len(piece)
-        self.is_full = self.is_full or self._queued_bytes + self._under_way > HIGH_WATER_BYTES
+        if self._tap is not None:
+            self._tap.left_bytes -= len(piece)
+        self._may_pour = is_last_read and self._tap is not None and self._tap.left_bytes > 0
         self._pump()
+        if self._queued_bytes + self._under_way_bytes > HIGH_WATER_BYTES:
+            self.is_full = True
 
     def finish(self, promised: Mapping[str, bytes]) -> Deferred[StoredFile]:
         """Write what is queued, then commit.
@@ -90,20 +113,25 @@ class Writer:
         self._ended = True
         self._pieces.clear()
         self._queued_bytes = 0
+        if self._tap is not None:
+            self._tap.stop()
         if not self._busy:
-            self._workers.run(self._incoming.abort)
+            self._discard()
 
     def _pump(self) -> None:
         if self._busy or self._ended:
             return
         if self._queued_bytes > _BATCH_BYTES or (self._pieces and self._finish is None):
+            batch = self._batch()
+            tap = self._tap if self._may_pour and not self._pieces else None
+            # From here to `_written` the socket is the thread's.
+            self.is_full = self.is_full or tap is not None
             self._busy = True
-            self._workers.run(self._incoming.write, self._batch()).addCallbacks(
-                self._written, self._failed
-            )
+            self._workers.run(self._write, batch, tap).addCallbacks(self._written, self._failed)
         elif self._finish is not None:
             # The last batch and the commit are one visit to the thread.
             self._busy = self._ended = True
+            self._close_tap()
             promised, done = self._finish
             self._workers.run(self._commit, self._batch(), promised).chainDeferred(done)
 
@@ -115,8 +143,13 @@ class Writer:
             batch.append(piece)
             size += len(piece)
         self._queued_bytes -= size
-        self._under_way = size
+        self._under_way_bytes = size
         return batch
+
+    def _write(self, batch: list[bytes | bytearray], tap: Tap | None) -> int:
+        # In a worker thread.
+        self._incoming.write(batch)
+        return 0 if tap is None else tap.pour(lambda piece: self._incoming.write((piece,)))
 
     def _commit(self, batch: list[bytes | bytearray], promised: Mapping[str, bytes]) -> StoredFile:
         # In a worker thread.
@@ -127,24 +160,35 @@ class Writer:
             self._incoming.abort()
             raise
 
-    def _written(self, _: None) -> None:
+    def _written(self, poured_bytes: int) -> None:
         self._busy = False
-        self._under_way = 0
+        self._under_way_bytes = 0
         if self._ended:
-            self._workers.run(self._incoming.abort)
+            self._discard()
             return
+        if poured_bytes and self._on_poured is not None:
+            self._on_poured(poured_bytes)
         self._pump()
-        if self.is_full and self._queued_bytes + self._under_way <= _LOW_WATER_BYTES:
+        if self.is_full and self._queued_bytes + self._under_way_bytes <= _LOW_WATER_BYTES:
             self.is_full = False
             self._on_room()
 
     def _failed(self, failure: Failure) -> None:
         self._busy = False
         if self._ended:
-            self._workers.run(self._incoming.abort)
+            self._discard()
             return
         self.abort()
         if self._finish is not None:
             self._finish[1].errback(failure)
         else:
             self._on_failure(failure)
+
+    def _discard(self) -> None:
+        self._close_tap()
+        self._workers.run(self._incoming.abort)
+
+    def _close_tap(self) -> None:
+        tap, self._tap = self._tap, None
+        if tap is not None:
+            tap.close()
