@@ -21,11 +21,13 @@ from typing import Any
 import attrs
 from twisted.internet.abstract import FileDescriptor
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IConsumer
 from twisted.internet.task import Cooperator, deferLater
 from twisted.python.failure import Failure
 from twisted.web._newclient import Request
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
+from zope.interface import implementer
 
 from filebody import BodyChanged, BodyShrank
 
@@ -94,6 +96,7 @@ class _Call:
     cancel: Callable[[], None]
 
 
+@implementer(IConsumer)
 class Sink:
     """Takes what is written; may do something on each write."""
 
@@ -104,6 +107,12 @@ class Sink:
     def write(self, data: bytes) -> None:
         self.pieces.append(data)
         self.on_write()
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        raise AssertionError("a body producer registers nothing")
+
+    def unregisterProducer(self) -> None:
+        raise AssertionError("a body producer unregisters nothing")
 
     @property
     def content(self) -> bytes:

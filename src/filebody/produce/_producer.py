@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from twisted.internet import task
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -245,12 +245,11 @@ class FileBodyProducer:
             self._cancel_fires = self.length is UNKNOWN_LENGTH
             self._halt()
 
-    def _keep_silent(self, failure: Failure) -> Failure | Deferred[None]:
-        """After a stop the Deferred never fires, not even because it is cancelled."""
+    def _keep_silent(self, failure: Failure) -> Deferred[None]:
+        """After a stop the Deferred never fires, not even because it is cancelled, or again."""
         if self._state is not State.STOPPED or self._cancel_fires:
-            return failure
-        never = Deferred[None]()
-        return never.addErrback(self._keep_silent)  # cancelled once more
+            return fail(failure)
+        return Deferred[None]().addErrback(self._keep_silent)
 
 
 def _body_of(source: Any, *, allow_changes: bool) -> Body:

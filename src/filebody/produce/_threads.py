@@ -82,13 +82,13 @@ class _ReadQueue:
 
     def _start(self, device: int | None, job: _Job) -> None:
         self._running[device] += 1
-        self._lines[device] = self._lines.pop(device)  # to the end: the others come first now
         pool = self._reactor.getThreadPool()
         read = deferToThreadPool(self._reactor, pool, job.reader.read_blocking, job.size)
         read.addBoth(self._finished, device, job)
 
     def _finished(self, outcome: bytes | Failure | None, device: int | None, job: _Job) -> None:
         self._running[device] -= 1
+        self._lines[device] = self._lines.pop(device)  # to the end: now the others come first
         self._serve()
         if job.deferred.called:  # it was cancelled meanwhile
             if isinstance(outcome, Failure):

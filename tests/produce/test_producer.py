@@ -1,0 +1,295 @@
+"""What the contract's rows and the state machine leave open: arguments, bodies, progress."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+from twisted.internet import task
+from twisted.python.failure import Failure
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
+from zope.interface.verify import verifyObject
+
+from filebody import (
+    BodyChanged,
+    BodyReadError,
+    BytesBody,
+    ConcatBody,
+    FileBodyProducer,
+    IterableBody,
+    NotReplayable,
+    PathBody,
+    Progress,
+    SliceBody,
+    UsageError,
+)
+from tests.contract.rows import Sink, Steps, Watched, outcome_of
+from tests.produce.fakes import FakeReactor
+
+
+@pytest.fixture
+def reactor() -> Any:
+    fake = FakeReactor()
+    with mock.patch("twisted.internet.reactor", fake, create=True):
+        yield fake
+
+
+def run(source: Any, **arguments: Any) -> tuple[bytes, list[Any]]:
+    """Produce all of `source`, which is always ready."""
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(source, steps.cooperator, **arguments)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.run()
+    return sink.content, outcome
+
+
+def test_interface() -> None:
+    assert verifyObject(IBodyProducer, FileBodyProducer(io.BytesIO()))
+
+
+def test_attributes_of_the_api_page() -> None:
+    file = io.BytesIO(b"abcdef")
+    producer = FileBodyProducer(file, task, 3)
+    assert producer._inputFile is file
+    assert producer._cooperate == task.cooperate
+    assert producer._readSize == 3
+    assert producer._determineLength(file) == 6
+    assert producer._determineLength(io.BytesIO(b"other")) == 5
+    assert producer._determineLength(object()) is UNKNOWN_LENGTH
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 6, 7, 2**20])
+def test_read_size_bounds_each_write(size: int) -> None:
+    steps, sink = Steps(), Sink()
+    FileBodyProducer(io.BytesIO(b"abcdef"), steps.cooperator, size).startProducing(sink)
+    steps.run()
+    assert sink.content == b"abcdef"
+    assert max(map(len, sink.pieces)) <= size
+
+
+@pytest.mark.parametrize("size", [None, 1.5, "64k"])
+def test_read_size_of_a_wrong_type(size: Any) -> None:
+    with pytest.raises(TypeError, match="readSize must be an int"):
+        FileBodyProducer(io.BytesIO(), readSize=size)
+
+
+@pytest.mark.parametrize("source", ["name", b"content", Path("name"), bytearray(b"content")])
+def test_what_is_no_file_is_refused_with_what_to_pass(source: Any) -> None:
+    with pytest.raises(TypeError, match="pass an open file, a PathBody or a BytesBody"):
+        FileBodyProducer(source)
+
+
+def test_nothing_is_read_before_start() -> None:
+    class Unread(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            raise AssertionError("read in the constructor")
+
+    assert FileBodyProducer(Unread(b"abc")).length == 3
+
+
+def test_bodies(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    body = ConcatBody(
+        BytesBody(b"<"), SliceBody(PathBody(path), 2, 5), IterableBody([b"a", b"", b"b"], length=2)
+    )
+    assert FileBodyProducer(body).length == 6
+    assert run(body) == (b"<234ab", [None])
+    assert run(body, readSize=1) == (b"<234ab", [None])  # replayable: a second pass
+
+
+def test_one_shot_body_fails_the_second_time() -> None:
+    body = IterableBody(iter([b"abc"]))
+    assert FileBodyProducer(body).length is UNKNOWN_LENGTH
+    assert run(body) == (b"abc", [None])
+    content, [failure] = run(body)
+    assert content == b""
+    assert failure.check(NotReplayable)
+
+
+def test_a_stopped_producer_leaves_its_body_alone(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    body = PathBody(path)
+    FileBodyProducer(body).stopProducing()
+    assert run(body) == (b"abc", [None])
+
+
+def test_missing_file_fails_through_the_deferred(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"abc")
+    body = PathBody(path)
+    path.unlink()
+    content, [failure] = run(body)
+    assert content == b""
+    assert failure.check(BodyReadError)
+    assert failure.check(FileNotFoundError, OSError)
+    assert str(path) in str(failure.value)
+
+
+def test_a_cooperator_that_cannot_start_closes_the_file() -> None:
+    class Refusing:
+        def cooperate(self, iterator: object) -> object:
+            raise RuntimeError("no more tasks")
+
+    file = Watched(b"abc")
+    outcome = outcome_of(FileBodyProducer(file, Refusing()).startProducing(Sink()))
+    assert isinstance(outcome[0], Failure)
+    assert outcome[0].check(RuntimeError)
+    assert file.closings == 1
+
+
+def test_a_stopped_cooperator_fails_the_producer() -> None:
+    steps, file = Steps(), Watched(b"abc")
+    steps.cooperator.stop()
+    outcome = outcome_of(FileBodyProducer(file, steps.cooperator).startProducing(Sink()))
+    assert isinstance(outcome[0], Failure)
+    assert outcome[0].check(task.SchedulerStopped)
+    assert file.closings == 1
+
+
+def test_progress() -> None:
+    seen: list[Progress] = []
+    assert run(io.BytesIO(b"abcdef"), readSize=4, on_progress=seen.append) == (b"abcdef", [None])
+    assert [(progress.sent_bytes, progress.total_bytes) for progress in seen] == [(4, 6), (6, 6)]
+    assert all(progress.elapsed_seconds >= 0 for progress in seen)
+
+
+def test_progress_without_a_total() -> None:
+    seen: list[Progress] = []
+    run(IterableBody([b"ab", b"c"]), on_progress=seen.append)
+    assert [(progress.sent_bytes, progress.total_bytes) for progress in seen] == [
+        (2, None),
+        (3, None),
+    ]
+
+
+def test_progress_that_raises_ends_production() -> None:
+    file = Watched(b"abcdef")
+
+    def refuse(progress: Progress) -> None:
+        raise RuntimeError("enough")
+
+    content, [failure] = run(file, readSize=2, on_progress=refuse)
+    assert content == b"ab"
+    assert failure.check(RuntimeError)
+    assert file.closings == 1
+
+
+@pytest.mark.parametrize("allow_changes", [False, True])
+def test_growing_file(tmp_path: Path, allow_changes: bool) -> None:
+    path = tmp_path / "file.log"
+    path.write_bytes(bytes(100))
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(path.open("rb"), steps.cooperator, 30, allow_changes=allow_changes)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.one()
+    with path.open("ab") as log:
+        log.write(b"more")
+    steps.run()
+    if allow_changes:
+        assert (sink.content, outcome) == (bytes(100), [None])
+    else:
+        assert len(sink.content) < 100
+        assert outcome[0].check(BodyChanged)
+
+
+def test_allow_changes_is_said_to_a_body_itself(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="say it to the Body itself"):
+        FileBodyProducer(BytesBody(b""), allow_changes=True)
+
+
+def test_a_pipe_is_waited_for_without_a_thread(reactor: FakeReactor) -> None:
+    read_end, write_end = os.pipe()
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(os.fdopen(read_end, "rb"), steps.cooperator)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.run()
+    [waiting] = reactor.readers
+    assert waiting.fileno() == read_end
+    os.write(write_end, b"abc")
+    waiting.doRead()
+    steps.run()
+    assert sink.content == b"abc"
+    os.close(write_end)
+    [waiting] = reactor.readers
+    waiting.connectionLost(Failure(RuntimeError("hung up")))
+    waiting.connectionLost(Failure(RuntimeError("and again")))
+    steps.run()
+    assert outcome == [None]
+    assert (reactor.readers, reactor.pool.given) == ([], 0)
+
+
+def test_stop_gives_up_waiting_for_a_pipe(reactor: FakeReactor) -> None:
+    read_end, write_end = os.pipe()
+    with open(write_end, "wb"):
+        file = os.fdopen(read_end, "rb")
+        steps = Steps()
+        producer = FileBodyProducer(file, steps.cooperator)
+        producer.startProducing(Sink())
+        steps.run()
+        assert reactor.readers
+        producer.stopProducing()
+        assert not reactor.readers
+        assert file.closed
+
+
+class Threaded(io.BytesIO):
+    """In memory, but with a descriptor: of a kind that only threads may read."""
+
+    def __init__(self, descriptor_of: Any, content: bytes) -> None:
+        super().__init__(content)
+        self._descriptor_of = descriptor_of
+
+    def fileno(self) -> int:
+        descriptor: int = self._descriptor_of.fileno()
+        return descriptor
+
+
+def test_a_paused_producer_asks_no_thread(reactor: FakeReactor) -> None:
+    with open("/dev/null", "rb") as null:
+        file = Threaded(null, b"abcdef")
+        steps, sink = Steps(), Sink()
+        producer = FileBodyProducer(file, steps.cooperator, 3)
+        producer.startProducing(sink)
+        steps.run()
+        [read] = reactor.pool.calls
+        producer.pauseProducing()
+        reactor.pool.calls.clear()
+        read.run()  # the read in flight comes back, and its bytes are kept
+        steps.run()
+        assert sink.content == b""
+        assert not reactor.pool.calls
+        producer.resumeProducing()
+        steps.run()
+        assert sink.content == b"abc"
+
+
+def test_an_abandoned_close_that_fails_is_said_in_the_log(reactor: FakeReactor) -> None:
+    class Stubborn(Threaded):
+        before_read: Callable[[], None]
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            self.before_read()
+            return super().read(size)
+
+        def close(self) -> None:
+            raise OSError("this file cannot be closed")
+
+    with open("/dev/null", "rb") as null:
+        steps = Steps()
+        file = Stubborn(null, b"abc")
+        producer = FileBodyProducer(file, steps.cooperator)
+        outcome = outcome_of(producer.startProducing(Sink()))
+        steps.run()
+        [read] = reactor.pool.calls
+        file.before_read = producer.stopProducing
+        with mock.patch("filebody.produce._threads._log") as log:
+            read.run()
+        assert "cannot be closed" in str(log.warn.call_args)
+        assert outcome == []

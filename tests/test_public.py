@@ -1,0 +1,59 @@
+"""The public names are pinned: one that comes or goes is a decision, not an accident."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from typing import Any
+
+import pytest
+
+import filebody
+import filebody.errors
+import filebody.receiver
+import filebody.testing
+
+PUBLIC = {
+    filebody: """
+        Body BodyChanged BodyError BodyReadError BodyShrank BytesBody ConcatBody DigestBody
+        FileBody FileBodyProducer FilebodyError IterableBody NotReplayable PathBody Progress
+        Reader RemoteError SliceBody TransferError TransferTimeout UsageError WaitBy as_body
+    """,
+    filebody.testing: "check_body check_producer",
+    filebody.receiver: "",
+}
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_names(module: types.ModuleType) -> None:
+    assert sorted(module.__all__) == sorted(PUBLIC[module].split())
+
+
+def documented(name: str, thing: Any) -> list[str]:
+    """The names of what is public in `thing` and has no docstring of its own or its base."""
+    missing = [] if inspect.getdoc(thing) else [name]
+    if inspect.isclass(thing):
+        for attribute, value in vars(thing).items():
+            if attribute.startswith("_") or not (callable(value) or isinstance(value, property)):
+                continue
+            if not inspect.getdoc(getattr(thing, attribute)):
+                missing.append(f"{name}.{attribute}")
+    return missing
+
+
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_every_public_name_has_a_docstring(module: types.ModuleType) -> None:
+    assert module.__doc__
+    missing = [
+        undocumented
+        for name in module.__all__
+        for undocumented in documented(name, getattr(module, name))
+    ]
+    assert missing == []
+
+
+def test_every_error_is_public_and_has_the_root() -> None:
+    for name in filebody.errors.__all__:
+        error = getattr(filebody.errors, name)
+        assert issubclass(error, filebody.FilebodyError)
+        assert getattr(filebody, name) is error
