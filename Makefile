@@ -7,8 +7,14 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint bench docs lock clean
 
-demo: $(VENV)/.demo
-	$(BIN)/python -m filebody.cli.demo
+# Sends a file to a receiver of its own, into ./received; big enough for the bar to be seen.
+demo: $(VENV)/.demo demo-file.bin
+	$(BIN)/filebody send demo-file.bin
+
+demo-file.bin:
+	@echo "making $@: 1 GiB of random bytes"
+	@head -c 1073741824 /dev/urandom >$(VENV)/$@.part
+	@mv $(VENV)/$@.part $@
 
 test: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh
@@ -21,7 +27,7 @@ lint: $(VENV)/.dev
 	$(BIN)/towncrier build --draft --version next >/dev/null
 
 bench: $(VENV)/.dev
-	$(BIN)/python benchmarks/run.py
+	$(BIN)/python -m benchmarks.run
 
 docs: $(VENV)/.dev
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

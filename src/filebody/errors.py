@@ -8,6 +8,7 @@
     │   ├── BodyChanged
     │   └── NotReplayable
     ├── RemoteError     the server: it answered, and the answer is no
+    │   └── DigestMismatch
     └── TransferError   the way there: the connection failed, was lost or stood still
         └── TransferTimeout
 
@@ -24,6 +25,7 @@ __all__ = [
     "BodyError",
     "BodyReadError",
     "BodyShrank",
+    "DigestMismatch",
     "FilebodyError",
     "NotReplayable",
     "RemoteError",
@@ -142,6 +144,30 @@ class RemoteError(FilebodyError):
         self.url = url
         self.status = status
         self.detail = detail
+
+
+class DigestMismatch(RemoteError):
+    """The server says that it has other bytes than were sent.
+
+    Attributes:
+        sent: The digest of what was sent.
+        received: The digest that the server gave.
+
+    Source: RFC 9530 section 3 (Repr-Digest).
+    """
+
+    sent: bytes
+    received: bytes
+
+    def __init__(self, url: str, status: int, sent: bytes, received: bytes) -> None:
+        super().__init__(
+            url,
+            status,
+            f"its digest of what it stored is {received.hex()}, but {sent.hex()} was sent: what is "
+            "there is damaged; send it again",
+        )
+        self.sent = sent
+        self.received = received
 
 
 class TransferError(FilebodyError):

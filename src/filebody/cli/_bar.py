@@ -1,0 +1,146 @@
+"""The moving line on a terminal; the only module that imports rich."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TextIO
+
+import attrs
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from filebody.cli._words import rate, shorten, size, span
+from filebody.progress import Progress
+
+__all__ = ["Bar", "Line", "Pace"]
+
+# Long enough to be read, short enough to follow the network.
+_WINDOW_SECONDS = 4.0
+_NARROW_COLUMNS = 64
+_TINY_COLUMNS = 34
+_WIDEST_BAR = 40
+
+
+class Pace:
+    """The rate of the last few seconds: an average since the start hides a stall."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque([(0.0, 0)])
+
+    def add(self, progress: Progress) -> None:
+        """Take a look at how far it is."""
+        self._seen.append((progress.elapsed_seconds, progress.sent_bytes))
+        while len(self._seen) > 2 and self._seen[-1][0] - self._seen[1][0] >= _WINDOW_SECONDS:
+            self._seen.popleft()
+
+    @property
+    def bytes_per_second(self) -> float | None:
+        """None before there is anything to tell from."""
+        (first_time, first_bytes), (last_time, last_bytes) = self._seen[0], self._seen[-1]
+        if last_time <= first_time or not last_bytes:
+            return None
+        return (last_bytes - first_bytes) / (last_time - first_time)
+
+
+@attrs.frozen
+class Line:
+    """One line, made for the width that there is.
+
+    Attributes:
+        name: Of the file.
+        progress: How far it is.
+        bytes_per_second: The rate to show, and to tell the rest of the time from.
+    """
+
+    name: str
+    progress: Progress
+    bytes_per_second: float | None
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Lay it out; what matters less is left out first."""
+        width = options.max_width - 1  # some terminals wrap when the last column is used
+        is_narrow = width < _NARROW_COLUMNS
+        facts = self._facts(is_narrow=is_narrow, is_tiny=width < _TINY_COLUMNS)
+        rest = width - sum(len(fact) + 1 for fact in facts)
+        grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+        cells: list[Text | ProgressBar] = []
+        total = self.progress.total_bytes
+        if total is not None and width >= _TINY_COLUMNS:
+            name = shorten(self.name, max(8, rest // (2 if is_narrow else 3)))
+            bar_columns = max(1, min(_WIDEST_BAR, rest - len(name) - 1))
+            bar = ProgressBar(max(1, total), self.progress.sent_bytes, width=bar_columns)
+            if total == 0:
+                bar.completed = 1
+            cells = [Text(name), bar]
+        else:
+            cells = [Text(shorten(self.name, max(1, rest)))]
+        for _ in range(len(cells) + len(facts)):
+            grid.add_column(no_wrap=True)
+        grid.add_row(*cells, *map(Text, facts))
+        yield grid
+
+    def _facts(self, *, is_narrow: bool, is_tiny: bool) -> list[str]:
+        progress = self.progress
+        fraction = progress.fraction
+        speed = rate(self.bytes_per_second)
+        if progress.total_bytes is None or fraction is None:
+            done = f"{size(progress.sent_bytes):>10}"
+            elapsed = span(progress.elapsed_seconds)
+            return [done] if is_tiny else [done, f"{speed:>11}", elapsed]
+        percent = f"{int(fraction * 100):3}%"
+        if is_tiny:
+            return [percent]
+        left = span(self._left_seconds)
+        if is_narrow:
+            return [percent, f"{_without_decimals(speed):>9}", left]
+        total = size(progress.total_bytes)
+        done = f"{size(progress.sent_bytes):>{len(total)}}/{total}"
+        return [percent, done, f"{speed:>11}", f"ETA {left}"]
+
+    @property
+    def _left_seconds(self) -> float | None:
+        if self.progress.total_bytes is None or not self.bytes_per_second:
+            return None
+        return (self.progress.total_bytes - self.progress.sent_bytes) / self.bytes_per_second
+
+
+def _without_decimals(speed: str) -> str:
+    number, _, unit = speed.partition(" ")
+    return f"{number.partition('.')[0]} {unit}"
+
+
+class Bar:
+    """Shows a `Line` until it is closed, and leaves the terminal as if it had not been there.
+
+    Args:
+        name: Of the file, safe to be shown.
+        total_bytes: How many bytes there will be, or None.
+        stream: The terminal.
+    """
+
+    def __init__(self, name: str, total_bytes: int | None, stream: TextIO) -> None:
+        self._name = name
+        self._pace = Pace()
+        self._line = Line(name, Progress(0, total_bytes, 0.0), None)
+        self._live = Live(
+            get_renderable=lambda: self._line,
+            console=Console(file=stream, highlight=False),
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._live.start(refresh=True)
+
+    def look(self, progress: Progress) -> None:
+        """Show how far it is."""
+        self._pace.add(progress)
+        self._line = Line(self._name, progress, self._pace.bytes_per_second)
+        self._live.refresh()
+
+    def close(self) -> None:
+        """Take the line away."""
+        self._live.stop()

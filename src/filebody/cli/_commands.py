@@ -1,0 +1,296 @@
+"""What can be typed: commands, options, and the text of `--help`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.metadata
+import signal
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from filebody.cli._exit import ExitCode, exit_code_of
+from filebody.cli._show import Screen
+from filebody.cli._words import one_line, parse_size
+from filebody.errors import FilebodyError, UsageError
+
+__all__ = ["run"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+_EXAMPLES = """\b
+Examples:
+  filebody send movie.mp4                       try it: into ./received, by a
+                                                receiver of its own
+  filebody receive inbox                        receive into the directory inbox
+  filebody send movie.mp4 http://host:8080/     send there, as movie.mp4
+  filebody send *.log https://host/logs/        several, each under its name
+  tar c photos | filebody send - --name photos.tar http://host:8080/
+"""
+
+_EXIT_CODES = """\b
+Exit codes (of the first file that failed):
+  0    everything was sent, and is what was sent
+  2    the command line is wrong
+  22   the server answered 400 or more, or a redirect (3xx)
+  26   a source could not be read, or changed while it was being sent
+  28   something took too long; the message says what
+  55   no connection, or it was lost; no such host; TLS failed
+  65   the server has other bytes than were sent
+  70   a fault in filebody itself
+  130  stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
+"""
+
+_RECEIVE_EXIT_CODES = """\b
+Exit codes:
+  0    stopped by Ctrl-C or SIGTERM, and no transfer was cut off
+  2    the command line is wrong, or the address or directory cannot be used
+  70   a fault in filebody itself
+  130  stopped by Ctrl-C, and transfers were cut off (143 by SIGTERM, 129 by SIGHUP)
+"""
+
+_ENVIRONMENT = """\b
+Environment:
+  FILEBODY_TOKEN   the token, so that it does not show in lists of processes
+  NO_COLOR         no colors, when set to anything
+"""
+
+
+class _Commands(click.Group):
+    """Suggests what was probably meant."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command is None:
+            near = difflib.get_close_matches(cmd_name, self.list_commands(ctx), 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else "there are send and receive"
+            raise click.UsageError(f"there is no command {cmd_name!r}: {hint}", ctx)
+        return command
+
+
+def _seconds(name: str, default: float | None, text: str) -> Callable[[_F], _F]:
+    return click.option(
+        name,
+        type=click.FloatRange(min=0),
+        metavar="SECONDS",
+        default=default,
+        show_default=True,
+        help=text,
+    )
+
+
+def _shared(command: _F) -> _F:
+    """The options that both commands have."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show what is logged, and tracebacks."),
+        click.option("--json", "as_json", is_flag=True, help="Results as JSON, one a line."),
+        click.option("-q", "--quiet", is_flag=True, help="Errors only."),
+        click.option(
+            "--token",
+            metavar="TOKEN",
+            envvar="FILEBODY_TOKEN",
+            help="Secret that sender and receiver share (better: set FILEBODY_TOKEN).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
+    epilog=f"{_EXAMPLES}\n{_EXIT_CODES}\n{_ENVIRONMENT}",
+)
+@click.version_option(package_name="filebody", prog_name="filebody", message="%(prog)s %(version)s")
+@click.pass_context
+def _filebody(context: click.Context) -> None:
+    """Send files over HTTP, and receive them.
+
+    Files are streamed, whatever their size. What is sent is compared with what has arrived; a
+    file that changes on the way is never taken for a success.
+    """
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+@_filebody.command(epilog=f"{_EXAMPLES}\n{_EXIT_CODES}\n{_ENVIRONMENT}", no_args_is_help=False)
+@click.argument("arguments", nargs=-1, required=True, metavar="SOURCE... [URL]")
+@click.option(
+    "-X",
+    "--request",
+    "method",
+    type=click.Choice(["PUT", "POST", "PATCH"], case_sensitive=False),
+    default="PUT",
+    show_default=True,
+    help="HTTP method.",
+)
+@click.option("--name", metavar="NAME", help="Name to append to a URL that ends with /.")
+@click.option(
+    "-H", "--header", "headers", multiple=True, metavar="'NAME: VALUE'", help="Header field to add."
+)
+@click.option(
+    "--cacert",
+    type=click.Path(path_type=Path),
+    help="PEM file of the authorities to trust, in place of the system's.",
+)
+@click.option("--insecure", is_flag=True, help="Trust any certificate.")
+@_seconds("--connect-timeout", 30, "For finding the host and connecting.")
+@_seconds("--stall-timeout", 60, "How long the server may take nothing.")
+@_seconds("--response-timeout", 300, "From the last byte to the end of the answer.")
+@_seconds("--max-time", None, "For all of a file.  [default: none]")
+@click.option("--allow-changes", is_flag=True, help="Send a file although it changes meanwhile.")
+@click.option("--fail-early", is_flag=True, help="Stop at the first file that fails.")
+@_shared
+def send(**given: Any) -> int:
+    """Send files to a URL.
+
+    SOURCE is a file, or - for the standard input. URL begins with http:// or https://; if it ends
+    with / each file's name is appended. Without a URL the files go to ./received, by a receiver
+    that runs for as long as it takes.
+
+    A timeout of 0 means none.
+    """
+    from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
+    from filebody.cli._send import Sending  # noqa: PLC0415 - only for what is done
+
+    screen = Screen()
+    sending = Sending(_send_options(screen, **given), screen)
+    return run_loop(
+        sending.run, on_signal=sending.on_signal, on_log=_say_nothing, debug=given["debug"]
+    )
+
+
+def _say_nothing(sentence: str) -> None:
+    """What goes wrong in a send is told as its result."""
+
+
+def _send_options(screen: Screen, **given: Any) -> Any:
+    from filebody.cli._send import SendOptions  # noqa: PLC0415 - only for what is done
+    from filebody.cli._targets import parse_header, split_arguments  # noqa: PLC0415 - the same
+    from filebody.cli._trust import Trust  # noqa: PLC0415 - the same
+    from filebody.cli._watch import Limits  # noqa: PLC0415 - the same
+
+    sources, target = split_arguments(given["arguments"])
+    fields = [parse_header(header) for header in given["headers"]]
+    authorized = any(name.lower() == "authorization" for name, _ in fields)
+    if target is None and (authorized or given["cacert"] or given["insecure"]):
+        raise UsageError("without a URL there is nobody to show credentials to or to trust")
+    if given["token"] and target is not None:
+        if authorized:
+            raise UsageError("both a token and an Authorization field: which of them is meant?")
+        fields += [parse_header(f"Authorization: Bearer {_checked_token(given['token'])}")]
+    if given["insecure"] and target is not None and target.scheme == "https":
+        screen.err(f"filebody: --insecure: whoever answers for {target.authority} is believed")
+    return SendOptions(
+        sources=sources,
+        target=target,
+        method=given["method"].upper(),
+        name=given["name"],
+        fields=fields,
+        trust=Trust.of(given["cacert"], insecure=given["insecure"]),
+        limits=Limits(
+            connect_seconds=given["connect_timeout"] or None,
+            stall_seconds=given["stall_timeout"] or None,
+            response_seconds=given["response_timeout"] or None,
+            total_seconds=given["max_time"] or None,
+        ),
+        allow_changes=given["allow_changes"],
+        fail_early=given["fail_early"],
+        quiet=given["quiet"],
+        as_json=given["as_json"],
+    )
+
+
+def _checked_token(token: str) -> str:
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError("the token must be visible ASCII characters without spaces")
+    return token
+
+
+@_filebody.command(epilog=f"{_RECEIVE_EXIT_CODES}\n{_ENVIRONMENT}")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all."
+)
+@click.option(
+    "-p", "--port", type=int, default=8080, show_default=True, help="Port; 0 for a free one."
+)
+@click.option("--max-size", metavar="SIZE", help="Longest file to accept, such as 10M or 2GiB.")
+@click.option("--overwrite", is_flag=True, help="Let uploads replace files of the same name.")
+@click.option("--insecure", is_flag=True, help="Listen beyond this machine without a token.")
+@click.option(
+    "--cert", type=click.Path(path_type=Path), help="PEM file of the certificate: turns on TLS."
+)
+@click.option("--key", type=click.Path(path_type=Path), help="PEM file of its private key.")
+@_seconds("--idle-timeout", 60, "How long a client may send nothing.")
+@_seconds("--grace", 10, "How long transfers may go on after Ctrl-C.")
+@click.option(
+    "--max-connections", type=int, default=1000, show_default=True, help="Served at a time."
+)
+@_shared
+def receive(**given: Any) -> int:
+    """Receive files into DIRECTORY, until Ctrl-C.
+
+    Prints a line for each transfer. Files appear under their names only when they are whole.
+    After Ctrl-C the transfers under way may finish; a second Ctrl-C aborts them.
+
+    Sizes: 10M and 10MiB are 10 * 1024 * 1024 bytes, 10MB is 10,000,000.
+    """
+    from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
+    from filebody.cli._receive import Receiving  # noqa: PLC0415 - only for what is done
+    from filebody.receiver import ReceiverConfig  # noqa: PLC0415 - only for what is done
+
+    screen = Screen()
+    config = ReceiverConfig(
+        directory=given["directory"],
+        host=given["host"],
+        port=given["port"],
+        max_size=parse_size(given["max_size"]) if given["max_size"] else None,
+        overwrite=given["overwrite"],
+        token=given["token"],
+        insecure=given["insecure"],
+        cert=given["cert"],
+        key=given["key"],
+        idle_timeout_seconds=given["idle_timeout"] or float("inf"),
+        max_connections=given["max_connections"],
+        grace_seconds=given["grace"],
+    )
+    receiving = Receiving(config, screen, quiet=given["quiet"], as_json=given["as_json"])
+    return run_loop(
+        receiving.run, on_signal=receiving.on_signal, on_log=screen.error, debug=given["debug"]
+    )
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command; whatever goes wrong becomes one line and an exit code."""
+    screen = Screen()
+    try:
+        result = _filebody.main(list(arguments), prog_name="filebody", standalone_mode=False)
+        return result if isinstance(result, int) else ExitCode.OK
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "filebody"
+        screen.error(f"{one_line(error.format_message()).rstrip('.')} (see {path} --help)")
+        return ExitCode.USAGE
+    except FilebodyError as error:
+        screen.error(str(error))
+        return exit_code_of(error)
+    except (KeyboardInterrupt, click.Abort):
+        screen.error("interrupted before anything was sent")
+        return 128 + signal.SIGINT
+    except Exception as error:  # noqa: BLE001 - the last place where it can be told in a line
+        return _tell_bug(screen, error, arguments)
+
+
+def _tell_bug(screen: Screen, error: Exception, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        traceback.print_exc()
+    screen.error(
+        f"a fault in filebody {importlib.metadata.version('filebody')}: {type(error).__name__}: "
+        f"{error}; run the same with --debug for what to report"
+    )
+    return ExitCode.BUG

@@ -1,0 +1,116 @@
+"""Runs one coroutine on the reactor, and passes signals on to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from types import FrameType
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.logger import (
+    FileLogObserver,
+    ILogObserver,
+    LogEvent,
+    LogLevel,
+    formatEvent,
+    formatEventAsClassicLogText,
+    globalLogBeginner,
+)
+from twisted.python.failure import Failure
+from zope.interface import implementer
+
+__all__ = ["run"]
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# The first asks, the second insists; who asks a third time is not to be kept waiting.
+_PATIENCE = 2
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+def run(
+    job: Callable[[Any], Coroutine[Deferred[Any], Any, int]],
+    *,
+    on_signal: Callable[[int], None],
+    on_log: Callable[[str], None],
+    debug: bool,
+) -> int:
+    """Run `job` with the reactor until it returns.
+
+    Args:
+        job: Gets the reactor.
+        on_signal: Called on the reactor with the number of each SIGINT, SIGTERM and SIGHUP.
+        on_log: Called with what the program's parts log as an error.
+        debug: Whether everything that is logged goes to standard error instead.
+
+    Returns:
+        What `job` returned.
+
+    Raises:
+        Exception: What `job` raised.
+    """
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs one
+
+    _begin_logging(on_log, debug=debug)
+    running_reactor: Any = reactor
+    codes: list[int] = []
+    faults: list[Failure] = []
+
+    def begin() -> None:
+        running = Deferred.fromCoroutine(job(running_reactor))
+        running.addCallbacks(codes.append, faults.append)
+        running.addBoth(lambda _: running_reactor.stop())
+
+    received: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - signal's
+        received.append(number)
+        if len(received) > _PATIENCE:
+            _leave(number)
+        running_reactor.callFromThread(on_signal, number)
+
+    _install(handle)
+    running_reactor.callWhenRunning(begin)
+    running_reactor.run(installSignalHandlers=False)
+    for fault in faults:
+        fault.raiseException()
+    return codes[0]
+
+
+def _install(handle: Callable[[int, FrameType | None], None]) -> None:
+    for number in _SIGNALS:
+        # nohup and shells ignore signals on purpose for what they start in the background.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handle)
+
+
+def _leave(number: int) -> None:
+    """End at once, with nothing but the terminal put right."""
+    if sys.stderr is not None and sys.stderr.isatty():
+        os.write(sys.stderr.fileno(), _SHOW_CURSOR + b"\n")
+    os._exit(128 + number)
+
+
+def _begin_logging(on_log: Callable[[str], None], *, debug: bool) -> None:
+    """Keep Twisted from printing tracebacks, unless somebody wants them."""
+    observer: Any = (
+        FileLogObserver(sys.stderr, formatEventAsClassicLogText) if debug else _Sentences(on_log)
+    )
+    globalLogBeginner.beginLoggingTo([observer], redirectStandardIO=False)
+
+
+@implementer(ILogObserver)
+@attrs.frozen
+class _Sentences:
+    """Passes errors on that were written for people: ours, without what they were caused by."""
+
+    _on_log: Callable[[str], None]
+
+    def __call__(self, event: LogEvent) -> None:
+        level = event.get("log_level")
+        ours = str(event.get("log_namespace", "")).startswith("filebody.")
+        if ours and level in {LogLevel.error, LogLevel.critical}:
+            self._on_log(formatEvent(event))

@@ -1,0 +1,186 @@
+"""What is printed: results on standard output, everything else on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
+
+import attrs
+
+from filebody.cli._words import one_line, rate, size, span
+from filebody.progress import Progress
+
+if TYPE_CHECKING:
+    from filebody.cli._bar import Bar
+
+__all__ = ["Result", "Screen", "Show", "took"]
+
+_RED, _GREEN, _DIM, _OFF = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
+
+
+@attrs.frozen(kw_only=True)
+class Result:
+    """What became of one file.
+
+    Attributes:
+        source: As it was given on the command line.
+        url: Where it went.
+        place: The same for people.
+        status: What the server answered, or None.
+        sent_bytes: How many bytes were sent.
+        seconds: From the start of the connection.
+        sha256: Of what was sent, if all was.
+        verified: Whether the server has said that it has the same.
+        error: Why it was not sent, in a line, or None.
+        code: The exit code.
+    """
+
+    source: str
+    url: str
+    place: str
+    status: int | None
+    sent_bytes: int
+    seconds: float
+    sha256: bytes | None
+    verified: bool
+    error: str | None
+    code: int
+
+
+class Screen:
+    """The two streams.
+
+    A reader of standard output that has gone away (`| head`) does not end what is being done.
+    """
+
+    def __init__(self) -> None:
+        self._out: TextIO | None = sys.stdout
+        self._err: TextIO | None = sys.stderr
+        for stream in (self._out, self._err):
+            # A name may have characters that the terminal's encoding has not.
+            if stream is not None and hasattr(stream, "reconfigure"):
+                stream.reconfigure(errors="backslashreplace")
+
+    def out(self, line: str, color: str = "") -> None:
+        """Print a result."""
+        self._out = _print(self._out, line, color)
+
+    def out_json(self, facts: Mapping[str, object]) -> None:
+        """Print a result as one line of JSON."""
+        self.out(json.dumps(facts))
+
+    def err(self, line: str, color: str = "") -> None:
+        """Print a message."""
+        self._err = _print(self._err, line, color)
+
+    def error(self, line: str) -> None:
+        """Print a message about something that went wrong."""
+        self.err(f"filebody: {one_line(line)}", _RED)
+
+    @property
+    def terminal(self) -> TextIO | None:
+        """Standard error if it is a terminal on which lines can move."""
+        if self._err is None or not self._err.isatty() or os.environ.get("TERM") == "dumb":
+            return None
+        return self._err
+
+
+def _print(stream: TextIO | None, line: str, color: str) -> TextIO | None:
+    if stream is None:
+        return None
+    is_colored = color and stream.isatty() and not os.environ.get("NO_COLOR")
+    try:
+        stream.write(f"{color}{line}{_OFF}\n" if is_colored else f"{line}\n")
+        stream.flush()
+    except OSError:
+        # The reader has gone. What Python flushes at its end must not fail again, and say so.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+        return None
+    return stream
+
+
+class Show:
+    """Shows how files are sent.
+
+    Args:
+        screen: Where.
+        quiet: Errors only.
+        as_json: Results as JSON.
+    """
+
+    def __init__(self, screen: Screen, *, quiet: bool, as_json: bool) -> None:
+        self._screen = screen
+        self._quiet = quiet
+        self._as_json = as_json
+        self._bar: Bar | None = None
+
+    def begin(self, source: str, total_bytes: int | None) -> None:
+        """A file is about to be sent."""
+        terminal = self._screen.terminal
+        if terminal is not None and not self._quiet:
+            from filebody.cli._bar import Bar  # noqa: PLC0415 - it takes longer than a small upload
+
+            self._bar = Bar(source, total_bytes, terminal)
+
+    def look(self, progress: Progress) -> None:
+        """It is on its way."""
+        if self._bar is not None:
+            self._bar.look(progress)
+
+    def end(self, result: Result) -> None:
+        """It has been sent, or not."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+        if result.error is not None:
+            self._screen.error(result.error)
+        if self._as_json:
+            self._screen.out_json(_facts(result))
+        elif result.error is None and not self._quiet:
+            self._screen.out(_sent_line(result), _GREEN)
+
+    def summarize(self, results: Sequence[Result], *, planned: int, seconds: float) -> None:
+        """All has been done that will be."""
+        if planned < 2 or self._quiet or self._screen.terminal is None:
+            return
+        sent = [result for result in results if result.error is None]
+        count = sum(result.sent_bytes for result in sent)
+        words = [f"{len(sent)} of {planned} files sent"]
+        if failed := len(results) - len(sent):
+            words.append(f"{failed} failed")
+        if not_tried := planned - len(results):
+            words.append(f"{not_tried} not tried")
+        self._screen.err(f"{', '.join(words)}: {took(count, seconds)}", _DIM)
+
+
+def took(count: int, seconds: float) -> str:
+    """`256.0 MiB in 0.61 s (420.0 MiB/s)`."""
+    time = f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    time = time if seconds < 100 else span(seconds)
+    return f"{size(count)} in {time} ({rate(count / seconds if seconds > 0 else None)})"
+
+
+def _sent_line(result: Result) -> str:
+    ending = ", digest verified" if result.verified else ""
+    source = "<stdin>" if result.source == "-" else result.source
+    return one_line(
+        f"sent {source} to {result.place}: {took(result.sent_bytes, result.seconds)}{ending}"
+    )
+
+
+def _facts(result: Result) -> dict[str, object]:
+    return {
+        "source": result.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        "url": result.url,
+        "status": result.status,
+        "bytes": result.sent_bytes,
+        "seconds": round(result.seconds, 6),
+        "sha256": result.sha256.hex() if result.sha256 is not None else None,
+        "verified": result.verified,
+        "error": result.error,
+    }

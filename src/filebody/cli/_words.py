@@ -1,0 +1,86 @@
+"""Sizes, times, rates and names, to words and back; pure."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+
+from filebody.errors import UsageError
+
+__all__ = ["bytes_count", "one_line", "parse_size", "rate", "shorten", "size", "span"]
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGTP])(i?B?)|B)?", re.IGNORECASE)
+
+
+def size(count: float) -> str:
+    """Bytes for people: `317 B`, `1.5 KiB`, `256.0 MiB`."""
+    if count < 1024:
+        return f"{int(count)} B"
+    power = 1
+    while power < len(_UNITS) and count / 1024**power >= 1023.95:  # would be shown as 1024.0
+        power += 1
+    return f"{count / 1024**power:.1f} {_UNITS[power - 1]}"
+
+
+def bytes_count(count: int) -> str:
+    """An exact count: `1 byte`, `1,048,576 bytes`."""
+    return "1 byte" if count == 1 else f"{count:,} bytes"
+
+
+def rate(bytes_per_second: float | None) -> str:
+    """A rate for people: `420.0 MiB/s`."""
+    return "-- B/s" if bytes_per_second is None else f"{size(bytes_per_second)}/s"
+
+
+def span(seconds: float | None) -> str:
+    """A time on a clock's face: `0:07`, `12:31`, `3:00:00`."""
+    if seconds is None:
+        return "-:--"
+    minutes, rest = divmod(min(int(seconds + 0.5), 360_000_000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def parse_size(text: str) -> int:
+    """Read a size as GNU tools do: 10M and 10MiB are 10 * 1024 * 1024 bytes, 10MB is 10,000,000.
+
+    Raises:
+        UsageError: It is no size.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a size: write bytes, or 500K, 10M, 1.5G, 2GiB, 3GB")
+    number, unit, suffix = match.groups()
+    power = "KMGTP".index(unit.upper()) + 1 if unit else 0
+    base = 1000 if (suffix or "").upper() == "B" else 1024
+    return int(Fraction(number) * base**power)
+
+
+def one_line(text: str) -> str:
+    """Text that others wrote, such that it stays on its line and cannot steer the terminal."""
+    return "".join(
+        character
+        if unicodedata.category(character)[0] not in "CZ" or character == " "
+        else _escaped(character)
+        for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if unicodedata.category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def shorten(text: str, width: int) -> str:
+    """Cut the middle out of `text` if it is longer than `width`; the ending says the type."""
+    if len(text) <= width:
+        return text
+    if width < 2:
+        return text[:width]
+    tail = (width - 1) // 2
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
