@@ -16,8 +16,9 @@ import filebody.testing
 PUBLIC = {
     filebody: """
         Body BodyChanged BodyError BodyReadError BodyShrank BytesBody ConcatBody DigestBody
-        FileBody FileBodyProducer FilebodyError IterableBody NotReplayable PathBody Progress
-        Reader RemoteError SliceBody TransferError TransferTimeout UsageError WaitBy as_body
+        DigestMismatch FileBody FileBodyProducer FilebodyError IterableBody NotReplayable PathBody
+        Progress Reader RemoteError SliceBody TransferError TransferTimeout UsageError WaitBy
+        as_body
     """,
     filebody.testing: "check_body check_producer",
     filebody.receiver: "",
