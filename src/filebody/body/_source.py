@@ -57,6 +57,7 @@ class SourceReader(Reader):
         self._to_drop = drop
         self._ended = False
         self._closed = False
+        self._failed = False
         self._in_flight = False
         self._lock = threading.Lock()
 
@@ -99,9 +100,9 @@ class SourceReader(Reader):
 
     def read_blocking(self, size: int) -> bytes | None:
         """See `Reader.read_blocking`."""
-        if self._closed:  # before its turn in a thread came
+        if not self._begin():  # it was closed before its turn in a thread came
             return None
-        return self._guarded(self._take_blocking, size)
+        return self._finish(self._take_blocking, size)
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         """See `Reader.readinto`."""
@@ -122,14 +123,27 @@ class SourceReader(Reader):
         self._close_source()
 
     def _guarded(self, take: Callable[[_Into], _Taken], into: _Into) -> _Taken:
-        """Run `take(into)`; if `close` was called meanwhile, carry it out."""
+        if not self._begin():
+            raise UsageError(f"the reader of {self._source} is closed")
+        return self._finish(take, into)
+
+    def _begin(self) -> bool:
+        """Note that a read is under way; False if the reader is closed."""
         with self._lock:
-            closed = self._closed
-            if closed:
-                raise UsageError(f"the reader of {self._source} is closed")
+            if self._closed:
+                return False
+            if self._failed:  # going on behind a gap would make a damaged body look whole
+                raise UsageError(f"a read of {self._source} failed before: begin another pass")
             self._in_flight = True
+            return True
+
+    def _finish(self, take: Callable[[_Into], _Taken], into: _Into) -> _Taken:
+        """Run `take(into)`; if `close` was called meanwhile, carry it out."""
         try:
             return take(into)
+        except BaseException:
+            self._failed = True
+            raise
         finally:
             with self._lock:
                 self._in_flight = False
@@ -149,7 +163,10 @@ class SourceReader(Reader):
             dropped = read_source(min(self._to_drop, MAX_PIECE))
             if dropped is None:
                 return None
-            self._to_drop = self._to_drop - len(dropped) if dropped else 0
+            self._to_drop -= len(dropped)
+            if not dropped:  # it ends before the first byte to give
+                self._offset -= self._to_drop
+                self._to_drop = wanted = 0
         piece = read_source(wanted) if wanted else b""
         if piece is not None:
             self._account(len(piece))
