@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from filebody.body._interface import Body, Reader
-from filebody.body._range import clip
+from filebody.body._range import check_length, clip
 from filebody.body._source import SourceReader
 from filebody.errors import NotReplayable
 
@@ -22,6 +22,9 @@ class IterableBody(Body):
         pieces: Gives bytes. Replayable if it is not its own iterator (a list is not).
         length: How many bytes it gives in all, if that is known; more are never asked for.
         source: The name for messages.
+
+    Raises:
+        UsageError: `length` is negative.
     """
 
     def __init__(
@@ -31,7 +34,7 @@ class IterableBody(Body):
         length: int | None = None,
         source: str = "<iterable>",
     ) -> None:
-        self.length = length
+        self.length = check_length(source, length)
         self.source = source
         self.replayable = not isinstance(pieces, Iterator)
         self._pieces = pieces
@@ -55,13 +58,16 @@ class _IterableReader(SourceReader):
         self, source: str, pieces: Iterable[bytes], offset: int, stop: int | None, *, exact: bool
     ) -> None:
         super().__init__(source, offset, stop, exact=exact, drop=offset)
-        self._pieces = iter(pieces)
+        self._pieces = pieces
+        self._iterator = pieces if isinstance(pieces, Iterator) else None
         self._rest = memoryview(b"")
 
     def _read_source(self, size: int) -> bytes:
+        if self._iterator is None:
+            self._iterator = iter(self._pieces)
         while not self._rest:
             try:
-                piece = next(self._pieces)
+                piece = next(self._iterator)
             except StopIteration:
                 return b""
             if not isinstance(piece, (bytes, bytearray)):
@@ -72,6 +78,6 @@ class _IterableReader(SourceReader):
         return taken
 
     def _close_source(self) -> None:
-        close = getattr(self._pieces, "close", None)
+        close = getattr(self._iterator, "close", None)
         if close is not None:
             close()

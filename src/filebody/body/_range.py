@@ -6,7 +6,18 @@ from collections.abc import Iterable
 
 from filebody.errors import UsageError
 
-__all__ = ["clip", "total_length"]
+__all__ = ["check_length", "clip", "earlier", "total_length"]
+
+
+def check_length(source: str, length: int | None) -> int | None:
+    """Give back a length that a caller announced.
+
+    Raises:
+        UsageError: It is negative.
+    """
+    if length is not None and length < 0:
+        raise UsageError(f"{source}: {length} bytes are no length")
+    return length
 
 
 def total_length(lengths: Iterable[int | None]) -> int | None:
@@ -40,3 +51,8 @@ def clip(source: str, length: int | None, offset: int, stop: int | None) -> int 
     if length is not None and end is not None and end > length:
         raise UsageError(f"{source}: byte {end} is beyond its {length} bytes")
     return end
+
+
+def earlier(first: int | None, second: int | None) -> int | None:
+    """The earlier of two ends, of which None is the last there can be."""
+    return min((end for end in (first, second) if end is not None), default=None)
