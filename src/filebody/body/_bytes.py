@@ -11,6 +11,12 @@ from filebody.body._source import SourceReader
 __all__ = ["BytesBody"]
 
 
+def _to_bytes(content: bytes | bytearray | memoryview) -> bytes:
+    if not isinstance(content, (bytes, bytearray, memoryview)):  # bytes(5) are five zeros
+        raise TypeError(f"content must be bytes, not {type(content).__name__}")
+    return bytes(content)
+
+
 @attrs.frozen
 class BytesBody(Body):
     """A body of bytes in memory; replayable.
@@ -18,9 +24,12 @@ class BytesBody(Body):
     Args:
         content: The bytes; a bytearray or memoryview is copied, so that it cannot change later.
         source: The name for messages.
+
+    Raises:
+        TypeError: The content is not bytes.
     """
 
-    content: bytes = attrs.field(converter=bytes, repr=False)
+    content: bytes = attrs.field(converter=_to_bytes, repr=False)
     source: str = "<bytes>"
     length: int = attrs.field(init=False)
     replayable: bool = attrs.field(default=True, init=False)
