@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from filebody.body._interface import Body, Reader
-from filebody.body._range import clip
+from filebody.body._range import clip, earlier
 
 __all__ = ["SliceBody"]
 
@@ -40,5 +40,6 @@ class SliceBody(Body):
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         end = clip(self.source, self.length, offset, stop)
-        inner_stop = self.stop if end is None else self.start + end
+        # Of a body of unknown length a caller may ask for more than the slice has.
+        inner_stop = earlier(self.stop, None if end is None else self.start + end)
         return self.body.open(self.start + offset, inner_stop)
