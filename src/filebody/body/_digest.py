@@ -21,7 +21,7 @@ class DigestBody(Body):
         algorithm: A name that `hashlib.new` knows.
 
     Raises:
-        UsageError: There is no such algorithm.
+        UsageError: There is no such algorithm, or its digests have no fixed size.
 
     Source: RFC 9530 section 3 (the digest of a representation's data).
     """
@@ -36,6 +36,8 @@ class DigestBody(Body):
             self._hash = hashlib.new(algorithm)
         except ValueError as error:
             raise UsageError(f"{algorithm} is no digest algorithm that hashlib has") from error
+        if not self._hash.digest_size:  # SHAKE gives as many bytes as it is asked for
+            raise UsageError(f"{algorithm} is no digest algorithm of a fixed size")
         self._opened = False
 
     def __repr__(self) -> str:
