@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
+
 import attrs
 
 from filebody.body._interface import Body, Reader, WaitBy
-from filebody.body._range import clip, total_length
+from filebody.body._range import clip, earlier, total_length
 from filebody.body._source import SourceReader
 
 __all__ = ["ConcatBody"]
@@ -16,7 +19,7 @@ class ConcatBody(Body):
     """The bytes of `parts` in their order.
 
     Lengths add up, and an unknown one makes the whole unknown. It is replayable if all parts are.
-    Each part is opened when the one before it has ended.
+    A pass closes all of its parts, however far it came.
 
     Args:
         *parts: Other bodies.
@@ -44,23 +47,59 @@ class ConcatBody(Body):
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         end = clip(self.source, self.length, offset, stop)
-        return _ConcatReader(self, offset, end)
+        with ExitStack() as opened:
+            turns, drop = _open_parts(self.parts, offset, end, opened)
+            return _ConcatReader(self, turns, opened.pop_all(), offset, end, drop)
+
+
+def _open_parts(
+    parts: Iterable[Body], offset: int, stop: int | None, opened: ExitStack
+) -> tuple[list[Reader], int]:
+    """Begin a pass over each part, also over those which the range leaves out: all get closed.
+
+    Returns:
+        The readers of the parts that are to be read, each with its part of the range, and how many
+        bytes of what they give lie before `offset`: into a part of known length one can jump,
+        behind one of unknown length one has to read.
+    """
+    turns = []
+    drop = 0
+    begin: int | None = 0  # of the part in the whole; None behind a part of unknown length
+    for part in parts:
+        length = part.length
+        if begin is None:
+            turns.append(opened.enter_context(closing(part.open())))
+            continue
+        before = begin < offset and length is not None and begin + length <= offset
+        after = stop is not None and begin >= stop
+        if before or after:
+            opened.enter_context(closing(part.open()))
+        else:
+            skip = max(offset - begin, 0)
+            if length is None:
+                skip, drop = 0, skip
+            end = earlier(length, None if stop is None else stop - begin)
+            turns.append(opened.enter_context(closing(part.open(skip, end))))
+        begin = None if length is None else begin + length
+    return turns, drop
 
 
 class _ConcatReader(SourceReader):
     """Reads its parts in turn; what a part says of waiting holds while it is the current one."""
 
-    def __init__(self, body: ConcatBody, offset: int, stop: int | None) -> None:
-        rest = list(body.parts)
-        skip = offset
-        while skip and rest[0].length is not None and rest[0].length <= skip:
-            skip -= rest.pop(0).length or 0
-        # Into a part of known length one can jump; behind one of unknown length one has to read.
-        jump = skip if skip and rest[0].length is not None else 0
-        exact = body.length is not None
-        super().__init__(body.source, offset, stop, exact=exact, drop=skip - jump)
-        self._part = rest.pop(0).open(jump) if rest else None
-        self._rest = rest
+    def __init__(
+        self,
+        body: ConcatBody,
+        turns: Iterable[Reader],
+        opened: ExitStack,
+        offset: int,
+        stop: int | None,
+        drop: int,
+    ) -> None:
+        super().__init__(body.source, offset, stop, exact=body.length is not None, drop=drop)
+        self._turns = iter(turns)
+        self._part = next(self._turns, None)
+        self._opened = opened
 
     @property
     def wait_by(self) -> WaitBy:
@@ -84,15 +123,16 @@ class _ConcatReader(SourceReader):
     def _read_source_blocking(self, size: int) -> bytes | None:
         if self._part is None:
             return b""
-        return self._part.read_blocking(size) or None  # `read` sees its end and goes on
+        piece = self._part.read_blocking(size)
+        if piece == b"":
+            self._next_part()
+            return None  # the next part may be one that is not for threads: `read` sees to it
+        return piece
 
     def _next_part(self) -> None:
-        part, self._part = self._part, None
+        part, self._part = self._part, next(self._turns, None)
         if part is not None:
             part.close()
-        if self._rest:
-            self._part = self._rest.pop(0).open()
 
     def _close_source(self) -> None:
-        if self._part is not None:
-            self._part.close()
+        self._opened.close()
