@@ -1,0 +1,1 @@
+"""Our producer through other people's clients, to other people's servers and to our receiver."""
