@@ -78,8 +78,9 @@ def parse_target(target: bytes) -> Target:
     Source: RFC 9112 section 3.2, RFC 3986 section 2.1.
     """
     form = _ABSOLUTE_FORM.match(target)
-    path = (target[form.end() :] or b"/") if form else target
-    path = path.partition(b"?")[0]
+    path = (target[form.end() :] if form else target).partition(b"?")[0]
+    if form and not path:
+        path = b"/"  # RFC 9110 section 4.2.3: an empty path is the root
     if not path.startswith(b"/"):
         raise Refusal(400, "the request target must be a path that begins with a slash")
     if b"#" in path:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Tap"]
 
-_BUFFER_BYTES: Final = 512 * 1024
+_BUFFER_BYTES: Final = 1024 * 1024
 # After so much another upload gets the thread, if one waits.
 _TURN_BYTES: Final = 32 * 1024 * 1024
 # A client that has just sent this much sends more in a moment, which is cheaper to wait for here

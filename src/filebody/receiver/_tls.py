@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from filebody.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from twisted.internet.interfaces import IProtocolFactory
 
 __all__ = ["wrapped"]
@@ -27,7 +28,11 @@ def wrapped(factory: IProtocolFactory, cert: Path, key: Path | None) -> IProtoco
             the certificate's.
     """
     try:
-        from OpenSSL import SSL  # noqa: PLC0415 - an extra
+        from cryptography import x509  # noqa: PLC0415 - an extra
+        from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - an extra
+            load_pem_private_key,
+        )
+        from OpenSSL import SSL, crypto  # noqa: PLC0415 - an extra
         from twisted.internet.ssl import CertificateOptions  # noqa: PLC0415 - an extra
         from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -35,26 +40,32 @@ def wrapped(factory: IProtocolFactory, cert: Path, key: Path | None) -> IProtoco
             f"TLS needs a package that is not installed ({error.name}): pip install 'filebody[tls]'"
         ) from error
     key = key or cert
-    for path in (cert, key):
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    # Twisted's choice of versions and ciphers; the files are loaded by OpenSSL, with the chain.
-    options = CertificateOptions()
-    context = options.getContext()
-    # Without this OpenSSL would ask for a passphrase on the terminal.
-    context.set_passwd_cb(lambda *_: b"")
     try:
-        context.use_certificate_chain_file(str(cert))
-    except SSL.Error as error:
+        chain = x509.load_pem_x509_certificates(_read(cert))
+    except ValueError as error:
         raise UsageError(f"{cert} has no certificate in PEM form") from error
     try:
-        context.use_privatekey_file(str(key))
-        context.check_privatekey()
-    except SSL.Error as error:
+        private = load_pem_private_key(_read(key), password=None)
+        # The versions, ciphers and curves are Twisted's choice.
+        options = CertificateOptions(
+            privateKey=crypto.PKey.from_cryptography_key(cast("RSAPrivateKey", private)),
+            certificate=crypto.X509.from_cryptography(chain[0]),
+            extraCertChain=[crypto.X509.from_cryptography(extra) for extra in chain[1:]],
+            # Without this Twisted refuses every client that offers any protocol (RFC 7301).
+            acceptableProtocols=[b"http/1.1", b"http/1.0"],
+        )
+        options.getContext()
+    except (ValueError, TypeError, SSL.Error) as error:
+        # TypeError is how an encrypted key shows, or one of a kind that is not for TLS.
         raise UsageError(
-            f"{key} has no private key without passphrase in PEM form that belongs to the "
+            f"{key} has no private key, in PEM form and without a passphrase, that belongs to the "
             f"certificate in {cert}"
         ) from error
-    return TLSMemoryBIOFactory(options, False, factory)
+    return cast("IProtocolFactory", TLSMemoryBIOFactory(options, False, factory))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error

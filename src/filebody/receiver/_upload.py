@@ -62,8 +62,6 @@ class Reception:
             self._refuse(too_large(max_size))
             return
         self._writer.write(data, is_last_read=not self._connection.has_unread)
-        if self._writer.is_full:
-            self._connection.hold()
 
     def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
         """Store what has come, if it is what was promised."""
@@ -99,6 +97,7 @@ class Reception:
         self._writer = Writer(
             incoming,
             self._site.workers,
+            on_full=self._connection.hold,
             on_room=self._room_made,
             on_failure=self._failed,
             tap=self._connection.tap(),

@@ -36,30 +36,27 @@ class Writer:
     Args:
         incoming: Where the bytes go; this object's own from now on.
         workers: The threads to do it in.
-        on_room: Called when `is_full` has become false.
+        on_full: Called when nothing may be read from the socket any more.
+        on_room: Called when it may be read again.
         on_failure: Called once when a write failed; what follows is dropped.
         tap: The socket, where a thread may read it; this object's own.
         on_poured: Told how many bytes were read from the tap.
-
-    Attributes:
-        is_full: Whether nothing may be read from the socket until `on_room`.
     """
-
-    is_full: bool
 
     def __init__(
         self,
         incoming: Incoming,
         workers: Workers,
         *,
+        on_full: Callable[[], None],
         on_room: Callable[[], None],
         on_failure: Callable[[Failure], None],
         tap: Tap | None = None,
         on_poured: Callable[[int], None] | None = None,
     ) -> None:
-        self.is_full = False
         self._incoming = incoming
         self._workers = workers
+        self._on_full = on_full
         self._on_room = on_room
         self._on_failure = on_failure
         self._tap = tap
@@ -68,12 +65,14 @@ class Writer:
         self._pieces: deque[bytes | bytearray] = deque()
         self._queued_bytes = 0
         self._under_way_bytes = 0
+        self._is_full = False
+        self._is_pouring = False
         self._busy = False
         self._ended = False
         self._finish: tuple[Mapping[str, bytes], Deferred[StoredFile]] | None = None
 
     def write(self, piece: bytes | bytearray, *, is_last_read: bool = False) -> None:
-        """Queue a piece; look at `is_full` afterwards. After the end it is dropped.
+        """Queue a piece. After the end it is dropped.
 
         Args:
             piece: The bytes.
@@ -92,7 +91,7 @@ class Writer:
         self._may_pour = is_last_read and self._tap is not None and self._tap.left_bytes > 0
         self._pump()
         if self._queued_bytes + self._under_way_bytes > HIGH_WATER_BYTES:
-            self.is_full = True
+            self._fill()
 
     def finish(self, promised: Mapping[str, bytes]) -> Deferred[StoredFile]:
         """Write what is queued, then commit.
@@ -124,8 +123,9 @@ class Writer:
         if self._queued_bytes > _BATCH_BYTES or (self._pieces and self._finish is None):
             batch = self._batch()
             tap = self._tap if self._may_pour and not self._pieces else None
-            # From here to `_written` the socket is the thread's.
-            self.is_full = self.is_full or tap is not None
+            if tap is not None:
+                self._is_pouring = True  # from here to `_written` the socket is the thread's
+                self._fill()
             self._busy = True
             self._workers.run(self._write, batch, tap).addCallbacks(self._written, self._failed)
         elif self._finish is not None:
@@ -161,7 +161,7 @@ class Writer:
             raise
 
     def _written(self, poured_bytes: int) -> None:
-        self._busy = False
+        self._busy = self._is_pouring = False
         self._under_way_bytes = 0
         if self._ended:
             self._discard()
@@ -169,9 +169,16 @@ class Writer:
         if poured_bytes and self._on_poured is not None:
             self._on_poured(poured_bytes)
         self._pump()
-        if self.is_full and self._queued_bytes + self._under_way_bytes <= _LOW_WATER_BYTES:
-            self.is_full = False
+        if self._is_pouring:
+            return  # the socket went from one call to the next
+        if self._is_full and self._queued_bytes + self._under_way_bytes <= _LOW_WATER_BYTES:
+            self._is_full = False
             self._on_room()
+
+    def _fill(self) -> None:
+        if not self._is_full:
+            self._is_full = True
+            self._on_full()
 
     def _failed(self, failure: Failure) -> None:
         self._busy = False
