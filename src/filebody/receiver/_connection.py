@@ -291,6 +291,7 @@ class Connection(Protocol):
         if not isinstance(error, Refusal):
             _log.failure("filebody receiver: a request failed", failure)
             error = Refusal(500, "the receiver failed; its log says more")
+            self._lose_exchange(error.reason)
         elif error.status >= 500:
             _log.error("filebody receiver: {peer}: {reason}", peer=self.peer, reason=error.reason)
         if self.is_open:

@@ -46,7 +46,7 @@ class Download:
         """Look for the file."""
         self._site.workers.run(find, self._site.store.root, self._target).addCallbacks(
             self._found, self._connection.fail
-        )
+        ).addErrback(self._connection.fail)
 
     def body_received(self, data: bytes | bytearray) -> None:
         """Not called: the body of a GET is never read."""

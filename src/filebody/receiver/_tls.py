@@ -9,7 +9,7 @@ from filebody.errors import UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from OpenSSL.crypto import X509, PKey
     from twisted.internet.interfaces import IProtocolFactory
 
 __all__ = ["wrapped"]
@@ -32,7 +32,7 @@ def wrapped(factory: IProtocolFactory, cert: Path, key: Path | None) -> IProtoco
         from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415 - an extra
             load_pem_private_key,
         )
-        from OpenSSL import SSL, crypto  # noqa: PLC0415 - an extra
+        from OpenSSL import SSL  # noqa: PLC0415 - an extra
         from twisted.internet.ssl import CertificateOptions  # noqa: PLC0415 - an extra
         from twisted.protocols.tls import TLSMemoryBIOFactory  # noqa: PLC0415 - an extra
     except ImportError as error:
@@ -40,17 +40,18 @@ def wrapped(factory: IProtocolFactory, cert: Path, key: Path | None) -> IProtoco
             f"TLS needs a package that is not installed ({error.name}): pip install 'filebody[tls]'"
         ) from error
     key = key or cert
+    certificate_pem, key_pem = _read(cert), _read(key)
     try:
-        chain = x509.load_pem_x509_certificates(_read(cert))
+        chain = x509.load_pem_x509_certificates(certificate_pem)
     except ValueError as error:
         raise UsageError(f"{cert} has no certificate in PEM form") from error
     try:
-        private = load_pem_private_key(_read(key), password=None)
-        # The versions, ciphers and curves are Twisted's choice.
+        # The versions, ciphers and curves are Twisted's choice. The types that its annotations
+        # name are those that pyOpenSSL wants to be rid of: it takes cryptography's own.
         options = CertificateOptions(
-            privateKey=crypto.PKey.from_cryptography_key(cast("RSAPrivateKey", private)),
-            certificate=crypto.X509.from_cryptography(chain[0]),
-            extraCertChain=[crypto.X509.from_cryptography(extra) for extra in chain[1:]],
+            privateKey=cast("PKey", load_pem_private_key(key_pem, password=None)),
+            certificate=cast("X509", chain[0]),
+            extraCertChain=cast("list[X509]", chain[1:]),
             # Without this Twisted refuses every client that offers any protocol (RFC 7301).
             acceptableProtocols=[b"http/1.1", b"http/1.0"],
         )

@@ -50,7 +50,7 @@ class Reception:
             length=self._upload.length,
             algorithms=tuple(self._upload.promised),
             create_only=self._upload.create_only,
-        ).addCallbacks(self._begun, self._failed)
+        ).addCallbacks(self._begun, self._failed).addErrback(self._connection.fail)
 
     def body_received(self, data: bytes | bytearray) -> None:
         """Pass a piece on to the disk."""
@@ -74,7 +74,8 @@ class Reception:
             return
         self._is_whole = True
         self._connection.work()
-        self._writer.finish(promised).addCallbacks(self._stored, self._failed)
+        stored = self._writer.finish(promised).addCallbacks(self._stored, self._failed)
+        stored.addErrback(self._connection.fail)
 
     def lost(self, reason: str) -> None:
         """Remove what has come, unless it is whole."""
