@@ -7,6 +7,7 @@ import pytest
 from tests.peers.certificates import Certificates
 from tests.peers.nginx import Nginx
 from tests.peers.twisted_web import TwistedWeb
+from tests.summary import print_notes
 from tests.upstream.summary import print_outcomes
 
 
@@ -32,4 +33,5 @@ def twisted_web(
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    print_notes(terminalreporter, config)
     print_outcomes(terminalreporter, config)
