@@ -30,6 +30,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
 from filebody import BodyChanged, BodyShrank
+from tests.fakes import FakeReactor, PromptPool
 
 Check = Callable[[Any], Any]
 
@@ -79,6 +80,11 @@ class Steps:
                 return
             self._calls.popleft()()
         raise AssertionError(f"still working after {most} steps")
+
+    @property
+    def working(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self._calls)
 
     def one(self) -> None:
         """Work one unit."""
@@ -369,7 +375,7 @@ def text_mode(cls: Any) -> None:
     "At most `length` bytes are ever read; BodyChanged",
 )
 def file_grew(cls: Any) -> None:
-    with file_with(bytes(100)) as path:
+    with FakeReactor(PromptPool()).installed(), file_with(bytes(100)) as path:
         steps, sink = Steps(), Sink()
         producer = cls(path.open("rb"), steps.cooperator, 30)
         done = producer.startProducing(sink)
@@ -388,7 +394,7 @@ def file_grew(cls: Any) -> None:
     "BodyShrank, with path, offset and expected length",
 )
 def file_shrank(cls: Any) -> None:
-    with file_with(bytes(100)) as path:
+    with FakeReactor(PromptPool()).installed(), file_with(bytes(100)) as path:
         steps = Steps()
         producer = cls(path.open("rb"), steps.cooperator, 30)
         done = producer.startProducing(Sink())

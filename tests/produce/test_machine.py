@@ -7,10 +7,10 @@ call looks like), the caller from the progress callback.
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Iterator
 from typing import Any
-from unittest import mock
 
 import hypothesis.strategies as st
 from hypothesis import note, settings
@@ -28,10 +28,11 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH
 from zope.interface import implementer
 
-from filebody import BodyShrank, FileBodyProducer, Progress
+from filebody import Body, BodyShrank, FileBodyProducer, Progress, Reader, WaitBy
+from filebody.body._source import SourceReader
 from filebody.produce._state import ACTIVE, State
 from tests.contract.rows import Steps
-from tests.produce.fakes import FakeReactor
+from tests.fakes import FakeReactor
 
 ACTIONS = ["pause", "resume", "stop", "cancel", "stop cooperator", "raise"]
 few_actions = st.lists(st.sampled_from(ACTIONS), max_size=3)
@@ -52,6 +53,10 @@ class ScriptedFile:
         self.next_answers: list[str] = []
         self.next_actions: list[str] = []
         self.actions_at_close: list[str] = []
+        self.fileno: Any = self._no_descriptor
+
+    def _no_descriptor(self) -> int:
+        raise io.UnsupportedOperation
 
     def read(self, size: int) -> bytes | None:
         if self.closings or self.reading:
@@ -79,6 +84,34 @@ class ScriptedFile:
         self.closings += 1
         actions, self.actions_at_close = self.actions_at_close, []
         self._machine.act(actions)
+
+
+class PlayedBody(Body):
+    """What a regular file is: mostly ready, and read by a thread when it is not."""
+
+    length = None
+    replayable = False
+    source = "<played>"
+
+    def __init__(self, file: ScriptedFile) -> None:
+        self._file = file
+
+    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+        return PlayedReader(self._file)
+
+
+class PlayedReader(SourceReader):
+    _wait_by = WaitBy.THREAD
+
+    def __init__(self, file: ScriptedFile) -> None:
+        super().__init__("<played>", 0, None, exact=False)
+        self._file = file
+
+    def _read_source(self, size: int) -> bytes | None:
+        return self._file.read(size)
+
+    def _close_source(self) -> None:
+        self._file.close()
 
 
 class SeekableFile(ScriptedFile):
@@ -128,8 +161,7 @@ class ProducerMachine(RuleBasedStateMachine):
     @initialize(
         content=st.binary(max_size=40),
         read_size=st.integers(1, 12),
-        seekable=st.booleans(),
-        blocking=st.booleans(),
+        kind=st.sampled_from(["stream", "seekable", "blocking", "ready"]),
         watched=st.booleans(),
         alone=st.booleans(),
     )
@@ -137,24 +169,24 @@ class ProducerMachine(RuleBasedStateMachine):
         self,
         content: bytes,
         read_size: int,
-        seekable: bool,
-        blocking: bool,
+        kind: str,
         watched: bool,
         alone: bool,
     ) -> None:
         self.content = content
         self.reactor = FakeReactor()
-        self.patch = mock.patch("twisted.internet.reactor", self.reactor, create=True)
-        self.patch.start()
+        self.installed = self.reactor.installed()
+        self.installed.__enter__()
         self.steps = Steps()
         self.paused = self.stopped = self.cancelled = self.cooperator_stopped = False
-        self.file = (SeekableFile if seekable else ScriptedFile)(self)
-        if blocking:
+        self.file = (SeekableFile if kind == "seekable" else ScriptedFile)(self)
+        if kind == "blocking":
             with open("/dev/null") as null:  # any open descriptor that is no regular file's
-                self._fileno(null.fileno)
-                self.producer = self._make(read_size, watched)
+                self.file.fileno = null.fileno
+                self.producer = self._make(self.file, read_size, watched)
         else:
-            self.producer = self._make(read_size, watched)
+            source = PlayedBody(self.file) if kind == "ready" else self.file
+            self.producer = self._make(source, read_size, watched)
         self.consumer = ScriptedConsumer(self)
         self.progress_actions: list[str] = []
         self.served = 0
@@ -162,12 +194,9 @@ class ProducerMachine(RuleBasedStateMachine):
         if not alone:
             self.steps.cooperator.coiterate(self._other_task())
 
-    def _fileno(self, fileno: Any) -> None:
-        self.file.fileno = fileno  # type: ignore[attr-defined]
-
-    def _make(self, read_size: int, watched: bool) -> FileBodyProducer:
+    def _make(self, source: object, read_size: int, watched: bool) -> FileBodyProducer:
         return FileBodyProducer(
-            self.file,
+            source,
             self.steps.cooperator,
             read_size,
             on_progress=self._progressed if watched else None,
@@ -299,7 +328,7 @@ class ProducerMachine(RuleBasedStateMachine):
         try:
             self._run_out()
         finally:
-            self.patch.stop()
+            self.installed.__exit__(None, None, None)
 
     def _run_out(self) -> None:
         """Whatever happened: let everything go on, and it comes to its end."""

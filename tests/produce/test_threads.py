@@ -8,7 +8,7 @@ from twisted.internet.defer import CancelledError
 from filebody import Reader, WaitBy
 from filebody.produce._threads import read_in_thread
 from tests.contract.rows import outcome_of
-from tests.produce.fakes import FakeReactor
+from tests.fakes import FakeReactor
 
 SLOW, OTHER = 1, 2
 

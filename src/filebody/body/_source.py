@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from filebody.body._interface import Reader, WaitBy
 from filebody.errors import BodyShrank, UsageError
 
-__all__ = ["DescriptorOwner", "SourceReader"]
+__all__ = ["MAX_PIECE", "DescriptorOwner", "SourceReader"]
 
 # A single read asks for no more than this, whatever the caller's buffer: it bounds both memory and
 # the time that one copy from the page cache holds the event loop.

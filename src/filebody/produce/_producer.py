@@ -16,7 +16,7 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface import implementer
 
-from filebody.body import Body, FileBody, Reader
+from filebody.body import Body, FileBody, WaitBy
 from filebody.errors import UsageError
 from filebody.produce._state import ACTIVE, TABLE, Input, State
 from filebody.produce._waiting import when_ready
@@ -25,6 +25,9 @@ from filebody.progress import Progress, ProgressMeter
 __all__ = ["FileBodyProducer"]
 
 _log = Logger()
+
+# As much as Twisted's transports send at a time (`FileDescriptor.SEND_LIMIT`).
+REFILL_BYTES = 1 << 17
 
 
 @implementer(IBodyProducer)
@@ -37,7 +40,7 @@ class FileBodyProducer:
 
     An open file is read from its current position and closed, once, on every way out: at its end,
     on an error, when production is stopped, also before it began. A `Body` opens and closes its
-    own file for each pass.
+    own file for each pass, and a pass belongs to one producer.
 
     Args:
         inputFile: Any file-like object in binary mode, or a `Body`.
@@ -55,11 +58,13 @@ class FileBodyProducer:
         TypeError: The file is open in text mode, or `readSize` is no integer.
         UsageError: (a ValueError) The file's position is past its end, it is not readable, or
             `readSize` is less than 1.
+        NotReplayable: The `Body` can be read only once, and was.
 
     Source: `twisted.web.iweb.IBodyProducer`.
     """
 
     length: int | str
+    _write: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -80,13 +85,15 @@ class FileBodyProducer:
         self._on_progress = on_progress
         self._body = _body_of(inputFile, allow_changes=allow_changes)
         self.length = self._determineLength(inputFile)
+        self._reader = self._body.open()
         self._state = State.NEW
-        self._reader: Reader | None = None
-        self._task: Any = None  # what cooperate() gave, as long as it is to be ended by us
         self._done: Deferred[None] | None = None
         self._failure: Failure | None = None
-        self._wait: Deferred[None] | None = None
+        self._task: Any = None  # what cooperate() gave, as long as it is to be ended by us
+        self._task_paused = False
+        self._wait: Deferred[Any] | None = None
         self._arrived: bytes | Failure | None = None
+        self._refilling = False
         self._cancel_fires = False
 
     def _determineLength(self, fObj: Any) -> int | str:
@@ -115,9 +122,9 @@ class FileBodyProducer:
         self._done = done = Deferred[None](self._cancel)
         done.addErrback(self._keep_silent)
         if self._move(Input.START):
+            self._write = self._writer_to(consumer)
             try:
-                self._reader = self._body.open()
-                self._task = self._cooperate(self._writeloop(consumer, self._reader))
+                self._task = self._cooperate(self._writeloop(consumer))
             except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
                 self._loop_over(Failure())
             else:
@@ -126,12 +133,24 @@ class FileBodyProducer:
 
     def pauseProducing(self) -> None:
         """Write nothing until `resumeProducing`; nothing happens unless it is producing."""
-        if self._move(Input.PAUSE) and self._task is not None:
+        if self._move(Input.PAUSE) and self._task is not None and not self._task_paused:
+            self._task_paused = True
             self._task.pause()
 
     def resumeProducing(self) -> None:
-        """Go on after one or several `pauseProducing`; nothing happens unless it is paused."""
-        if self._move(Input.RESUME) and self._task is not None:
+        """Go on after one or several `pauseProducing`; nothing happens unless it is paused.
+
+        A transport calls this when its socket has taken everything, so that it is this producer's
+        turn already: what it has room for is written before this returns, if it can be read
+        without waiting. (Files that are not the system's own are left to the Cooperator.)
+        """
+        if not self._move(Input.RESUME) or self._refilling:
+            return
+        if self._task_paused and self._reader.wait_by is not WaitBy.RETRY:
+            self._refill()
+        go_on = self._state is State.RUNNING or isinstance(self._arrived, Failure)
+        if go_on and self._task_paused and self._task is not None:
+            self._task_paused = False
             self._task.resume()
 
     def stopProducing(self) -> None:
@@ -145,26 +164,34 @@ class FileBodyProducer:
         self._state = TABLE[before, given]
         return self._state is not before
 
-    def _writeloop(self, consumer: IConsumer, reader: Reader) -> Iterator[Deferred[None] | None]:
+    def _writer_to(self, consumer: IConsumer) -> Callable[[bytes], None]:
+        """What writes a piece and reports it, unless that has ended production."""
+        meter = ProgressMeter(self._body.length, time.monotonic)
+
+        def write(piece: bytes) -> None:
+            consumer.write(piece)
+            if self._on_progress is not None and self._state in ACTIVE:
+                self._on_progress(meter.advance(len(piece)))
+
+        return write
+
+    def _writeloop(self, consumer: IConsumer) -> Iterator[Deferred[None] | None]:  # noqa: ARG002
         """An iterator that reads one piece and writes it each time it is iterated.
 
         It ends when production ended by itself. When somebody else ended it, the Cooperator has
         dropped the task already and must not see it end once more: then it yields.
         """
-        meter = ProgressMeter(self._body.length, time.monotonic)
         while True:
             wait = None
             try:
-                wait = self._step(consumer, reader, meter)
+                wait = self._step()
             except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
                 self._fail(Failure())
             if self._task is not None and self._state not in ACTIVE:
                 return
             yield wait
 
-    def _step(
-        self, consumer: IConsumer, reader: Reader, meter: ProgressMeter
-    ) -> Deferred[None] | None:
+    def _step(self) -> Deferred[None] | None:
         """Read a piece and write it, or say what to wait for.
 
         Whatever is called from here may pause, stop or cancel: the state is looked at again.
@@ -174,25 +201,47 @@ class FileBodyProducer:
             self._fail(piece)
             return None
         if piece is None:
-            piece = reader.read(self._readSize)
+            piece = self._reader.read(self._readSize)
             if self._state is not State.RUNNING:
-                self._arrived = piece
+                self._keep(piece)
                 return None
         if piece is None:
-            self._wait = wait = when_ready(reader, self._readSize).addBoth(self._waited)
-            return wait
-        if not piece:
+            self._wait = when_ready(self._reader, self._readSize)
+            return self._wait.addBoth(self._waited)
+        if piece:
+            self._write(piece)
+        else:
             self._release()  # may run the file's own code, which may stop us: only then the end
             self._move(Input.EOF)
-            return None
-        consumer.write(piece)
-        if self._on_progress is not None and self._state in ACTIVE:
-            self._on_progress(meter.advance(len(piece)))
         return None
 
+    def _refill(self) -> None:
+        """Read and write what a consumer takes at a time; leave all else to the loop."""
+        room = REFILL_BYTES
+        self._refilling = True
+        try:
+            while room > 0 and self._is_free():
+                piece = self._reader.read(self._readSize)
+                if not piece or not self._is_free():
+                    self._keep(piece)
+                    break
+                room -= len(piece)
+                self._write(piece)
+        except Exception:  # noqa: BLE001 - the loop hands it to the caller
+            self._keep(Failure())
+        finally:
+            self._refilling = False
+
+    def _is_free(self) -> bool:
+        """Whether a piece may be read and written now."""
+        return self._state is State.RUNNING and self._wait is None and self._arrived is None
+
     def _waited(self, outcome: bytes | Failure | None) -> None:
-        """Keep what a wait gave until it is this producer's turn again."""
         self._wait = None
+        self._keep(outcome)
+
+    def _keep(self, outcome: bytes | Failure | None) -> None:
+        """Keep what a read gave until it is this producer's turn again."""
         if self._state in ACTIVE:
             self._arrived = outcome
 
@@ -232,10 +281,7 @@ class FileBodyProducer:
         if wait is not None:
             wait.cancel()
         try:
-            if self._reader is None and self._body is not self._inputFile:
-                self._reader = self._body.open()  # production never began: only to close it
-            if self._reader is not None:
-                self._reader.close()
+            self._reader.close()
         except Exception:  # noqa: BLE001 - the outcome does not depend on it any more
             _log.failure("closing {source} failed", source=self._body.source)
 

@@ -10,7 +10,13 @@ import enum
 __all__ = ["ACTIVE", "TABLE", "Input", "State"]
 
 
-class State(enum.Enum):
+class _Plain(enum.Enum):
+    """Hashes by identity: Enum's own hash is Python code, and the table is asked often."""
+
+    __hash__ = object.__hash__
+
+
+class State(_Plain):
     """What a producer is doing."""
 
     NEW = "new"
@@ -21,7 +27,7 @@ class State(enum.Enum):
     FAILED = "failed"
 
 
-class Input(enum.Enum):
+class Input(_Plain):
     """What can happen to a producer."""
 
     START = "start"

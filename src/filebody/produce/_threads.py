@@ -73,12 +73,12 @@ class _ReadQueue:
         threads = self._reactor.getThreadPool().max
         of_a_device = max(1, threads // 2)
         in_all = max(1, threads - max(1, threads // 5))
-        for device in list(self._lines):
-            line = self._lines[device]
+        for device, line in list(self._lines.items()):
             while line and self._running[device] < of_a_device and self._running.total() < in_all:
                 self._start(device, line.popleft())
             if not line and not self._running[device]:
-                del self._lines[device], self._running[device]
+                self._lines.pop(device, None)
+                self._running.pop(device, None)
 
     def _start(self, device: int | None, job: _Job) -> None:
         self._running[device] += 1

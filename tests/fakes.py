@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, Self
+from unittest import mock
 
 import attrs
 from twisted.internet.task import Clock
@@ -47,16 +49,36 @@ class FakePool:
         self.calls.append(ThreadCall(on_result, lambda: function(*args, **kwargs)))
 
 
+class PromptPool(FakePool):
+    """Runs what it is given at once: for files whose pages may not be in memory just now."""
+
+    def callInThreadWithCallback(
+        self,
+        on_result: Callable[[bool, object], object],
+        function: Callable[..., object],
+        *args: object,
+        **kwargs: object,
+    ) -> None:
+        super().callInThreadWithCallback(on_result, function, *args, **kwargs)
+        self.calls.pop().run()
+
+
 class FakeReactor(Clock):
     """Timers, descriptors and threads, by hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, pool: FakePool | None = None) -> None:
         super().__init__()
-        self.pool = FakePool()
+        self.pool = pool or FakePool()
         self.readers: list[Any] = []
 
     def getThreadPool(self) -> FakePool:
         return self.pool
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[Self]:
+        """Be `twisted.internet.reactor` for a while."""
+        with mock.patch("twisted.internet.reactor", self, create=True):
+            yield self
 
     def callFromThread(self, function: Callable[..., object], *args: object) -> None:
         function(*args)
