@@ -18,7 +18,8 @@ __all__ = ["DescriptorReader"]
 
 # A hang-up or an error is ready too: the read will say which. A named pipe that no writer has
 # opened yet is *not* ready, although a read would answer its end at once (fifo(7), poll(2)).
-_EVENTS = select.POLLIN | select.POLLPRI
+# Urgent data alone make nothing ready: a read would wait for others.
+_EVENTS = select.POLLIN
 
 
 class DescriptorReader(SourceReader):

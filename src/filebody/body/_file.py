@@ -18,7 +18,7 @@ from filebody.body._descriptor import DescriptorReader
 from filebody.body._identity import FileIdentity, has_true_size
 from filebody.body._interface import Body, Reader
 from filebody.body._object import ObjectReader
-from filebody.body._range import clip
+from filebody.body._range import check_length, clip
 from filebody.body._regular import RegularReader
 from filebody.errors import NotReplayable, UsageError
 
@@ -41,7 +41,8 @@ class FileBody(Body):
     positions: their own position does not move, so that they can be sent again. Pipes, sockets'
     files and terminals are read when they are ready; their length is unknown. Every other object
     with a `read` method is read through it: on the event loop if it has no descriptor, in worker
-    threads if it has one. Compressed files have an unknown length.
+    threads if it has one (files over TLS connections are among these). Compressed files have an
+    unknown length.
 
     Args:
         file: Open for reading in binary mode. What a writable one has buffered is flushed.
@@ -53,8 +54,8 @@ class FileBody(Body):
 
     Raises:
         TypeError: The file is open in text mode.
-        UsageError: It is not open for reading, its position is past its end, or it is shorter than
-            `length`.
+        UsageError: It is not open for reading, its position is past its end, `length` is negative,
+            or it is shorter than `length`.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class FileBody(Body):
         self._file = file
         self._close = close
         self._inner = _unwrap(file)
+        check_length(self.source, length)
         _refuse_unusable(self._inner, self.source)
         self._facts = _Facts.of(self._inner, self.source)
         if self._facts.length is not None and self._facts.length < (length or 0):
@@ -101,6 +103,7 @@ class FileBody(Body):
                 stop=end,
                 exact=exact,
                 identity=self._identity,
+                device=facts.device,
                 close_file=self._close,
             )
         if facts.pollable:
@@ -121,6 +124,7 @@ class FileBody(Body):
             exact=exact,
             blocks=facts.blocks,
             identity=self._identity,
+            device=facts.device,
             close_file=self._close,
         )
 
@@ -136,6 +140,11 @@ class _Facts:
     blocks: bool = False
     identity: FileIdentity | None = None
 
+    @property
+    def device(self) -> int | None:
+        """Where the bytes lie, if that is known."""
+        return None if self.identity is None else self.identity.device
+
     @classmethod
     def of(cls, file: Any, source: str) -> _Facts:
         if _is_plain(file) and hasattr(os, "preadv"):
@@ -148,7 +157,8 @@ class _Facts:
         if _is_decompressor(file):
             return cls(blocks=True, identity=identity)
         length = _length_by_seeking(file, source)
-        return cls(length=length, blocks=descriptor is not None, identity=identity)
+        blocks = descriptor is not None or isinstance(file, io.BufferedRWPair)  # which hides it
+        return cls(length=length, blocks=blocks, identity=identity)
 
     @classmethod
     def _of_descriptor(cls, file: Any, source: str) -> _Facts:
@@ -195,7 +205,9 @@ def _refuse_unusable(file: Any, source: str) -> None:
         raise TypeError(f"{source} is open in text mode: open it in binary mode ('rb')")
     if isinstance(file, socket.socket):
         raise TypeError(f"{source} is a socket: pass its makefile('rb')")
-    if isinstance(file, io.IOBase) and not file.closed and not file.readable():
+    if not isinstance(file, io.IOBase) or file.closed:
+        return
+    if file.writable() and not file.readable():  # that it says neither is common, and harmless
         raise UsageError(f"{source} is not open for reading: open it with mode 'rb' or 'r+b'")
 
 
@@ -205,12 +217,16 @@ def _is_plain(file: Any) -> bool:
     True for the standard library's own classes only: a subclass may change `read`, and what is
     merely similar may decrypt or decompress.
     """
-    if type(file) in (io.BufferedReader, io.BufferedRandom):
+    if type(file) in (io.BufferedReader, io.BufferedRandom) and "read" not in vars(file):
         file = file.raw
-    return type(file) in (io.FileIO, socket.SocketIO)
+    if type(file) is socket.SocketIO:  # over TLS the descriptor gives what is still encrypted
+        return type(getattr(file, "_sock", None)) is socket.socket
+    return type(file) is io.FileIO and "read" not in vars(file)
 
 
 def _is_decompressor(file: Any) -> bool:
+    while isinstance(file, (io.BufferedReader, io.BufferedRandom)):
+        file = file.raw
     for module, name in _DECOMPRESSORS:
         kind = getattr(sys.modules.get(module), name, None)  # never imported, no instance
         if kind is not None and isinstance(file, kind):
@@ -235,10 +251,10 @@ def _length_by_seeking(file: Any, source: str) -> int | None:
     try:
         start = tell()
         seek(0, os.SEEK_END)
-        end = tell()
-        seek(start, os.SEEK_SET)
     except OSError:  # what cannot seek says so like this, io.UnsupportedOperation included
         return None
+    end = tell()
+    seek(start, os.SEEK_SET)  # if this fails there would be nothing to read: that must be heard
     if start > end:
         raise _past_the_end(source, start, end)
     length: int = end - start
@@ -255,14 +271,14 @@ def _take_buffered(file: Any) -> bytes:
     """Take what a buffered reader has read ahead from its pipe or socket, without reading more.
 
     The buffer can be asked for only by a call that reads on when it is empty, so that reading on
-    is made to give nothing for that moment.
+    is made to give nothing for that moment. (To make the descriptor non-blocking would do that to
+    everybody who shares it, and not help with a socket that has a timeout.)
     """
     if not isinstance(file, (io.BufferedReader, io.BufferedRandom)):
         return b""
-    descriptor = file.fileno()
-    was_blocking = os.get_blocking(descriptor)
-    os.set_blocking(descriptor, False)
+    attributes = vars(file.raw)
+    attributes["readinto"] = lambda _: None
     try:
         return file.read(len(file.peek()))
     finally:
-        os.set_blocking(descriptor, was_blocking)
+        del attributes["readinto"]

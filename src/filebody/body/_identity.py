@@ -23,8 +23,9 @@ _WORDS = {
 # File systems whose files are made up while they are read: their sizes say nothing.
 _PSEUDO_FILE_SYSTEMS = frozenset(
     {
-        *("bpf", "cgroup", "cgroup2", "configfs", "debugfs", "efivarfs", "fusectl", "nsfs"),
-        *("proc", "pstore", "securityfs", "selinuxfs", "sysfs", "tracefs"),
+        *("binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "efivarfs", "fusectl"),
+        *("mqueue", "nfsd", "nsfs", "proc", "pstore", "resctrl", "rpc_pipefs", "securityfs"),
+        *("selinuxfs", "smackfs", "sysfs", "tracefs"),
     }
 )
 

@@ -23,6 +23,7 @@ class ObjectReader(SourceReader):
         exact: Whether ending before `stop` is an error.
         blocks: Whether `read` may block, so that it is called in worker threads only.
         identity: What the regular file below must still be before the last bytes are given out.
+        device: The device on which that file lies, if that is known.
         close_file: Whether `close` closes the object, if it can be closed.
     """
 
@@ -36,6 +37,7 @@ class ObjectReader(SourceReader):
         exact: bool,
         blocks: bool,
         identity: FileIdentity | None,
+        device: int | None,
         close_file: bool,
     ) -> None:
         super().__init__(source, offset, stop, exact=exact, drop=offset)
@@ -45,7 +47,7 @@ class ObjectReader(SourceReader):
         self._identity = identity
         self._close_file = close_file
         self._wait_by = WaitBy.THREAD if blocks else WaitBy.RETRY
-        self._device = None if identity is None else identity.device
+        self._device = device
 
     def _read_source(self, size: int) -> bytes | None:
         if not self._blocks:

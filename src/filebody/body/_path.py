@@ -33,8 +33,13 @@ class PathBody(Body):
         UsageError: A directory or a socket is there.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, allow_changes: bool = False) -> None:
-        self.path = os.fspath(path)
+    def __init__(
+        self,
+        path: str | bytes | os.PathLike[str] | os.PathLike[bytes],
+        *,
+        allow_changes: bool = False,
+    ) -> None:
+        self.path = os.fsdecode(path)
         self.source = self.path
         try:
             status = os.stat(self.path)
@@ -44,6 +49,7 @@ class PathBody(Body):
             kind = "directory" if stat.S_ISDIR(status.st_mode) else "socket"
             raise UsageError(f"{self.source} is a {kind}, not a file")
         self._identity = FileIdentity.of(status) if has_true_size(status) else None
+        self._device = status.st_dev if self._identity else None
         self._allow_changes = allow_changes
         self._pollable = stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode)
         self._opened = False
@@ -79,6 +85,7 @@ class PathBody(Body):
             stop=end,
             exact=exact,
             identity=identity,
+            device=self._device,
             close_file=True,
         )
 
