@@ -131,11 +131,11 @@ class Receiver:
             done.callback(None)
             return done
         self._waiting.append(done)
+        self._grace_seconds = grace
         if not self._site.is_closing:
             self._site.is_closing = True
-            self._grace_seconds = grace
             Deferred.fromCoroutine(self._stop()).addBoth(self._stopped)
-        elif self._grace is not None:
+        elif self._grace is not None and self._grace.active():
             self._grace.reset(grace)
         return done
 
