@@ -69,7 +69,7 @@ class Line:
         cells: list[Text | ProgressBar] = []
         total = self.progress.total_bytes
         if total is not None and width >= _TINY_COLUMNS:
-            name = shorten(self.name, max(8, rest // (2 if is_narrow else 3)))
+            name = shorten(self.name, max(8, rest // 2))
             bar_columns = max(1, min(_WIDEST_BAR, rest - len(name) - 1))
             bar = ProgressBar(max(1, total), self.progress.sent_bytes, width=bar_columns)
             if total == 0:
@@ -89,16 +89,20 @@ class Line:
         if progress.total_bytes is None or fraction is None:
             done = f"{size(progress.sent_bytes):>10}"
             elapsed = span(progress.elapsed_seconds)
-            return [done] if is_tiny else [done, f"{speed:>11}", elapsed]
+            if is_tiny:
+                return [done]
+            return [done, f"{speed:>12}", elapsed if is_narrow else f"elapsed {elapsed}"]
         percent = f"{int(fraction * 100):3}%"
         if is_tiny:
             return [percent]
-        left = span(self._left_seconds)
+        is_sent = progress.sent_bytes >= progress.total_bytes
+        left = "wait" if is_sent else span(self._left_seconds)
         if is_narrow:
             return [percent, f"{_without_decimals(speed):>9}", left]
-        total = size(progress.total_bytes)
-        done = f"{size(progress.sent_bytes):>{len(total)}}/{total}"
-        return [percent, done, f"{speed:>11}", f"ETA {left}"]
+        # Of constant width, so that nothing jumps: the longest are "1023.9 MiB" and that a second.
+        done = f"{size(progress.sent_bytes):>10}/{size(progress.total_bytes)}"
+        left = "waiting " if is_sent else f"ETA {left}"
+        return [percent, done, f"{speed:>12}", left]
 
     @property
     def _left_seconds(self) -> float | None:

@@ -6,7 +6,7 @@ import difflib
 import importlib.metadata
 import signal
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,6 +20,9 @@ from filebody.errors import FilebodyError, UsageError
 __all__ = ["run"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+# Eleven days; what waits for events cannot wait for more than twice as much.
+_LONGEST_SECONDS = 1e6
 
 _EXAMPLES = """\b
 Examples:
@@ -74,7 +77,7 @@ class _Commands(click.Group):
 def _seconds(name: str, default: float | None, text: str) -> Callable[[_F], _F]:
     return click.option(
         name,
-        type=click.FloatRange(min=0),
+        type=float,
         metavar="SECONDS",
         default=default,
         show_default=True,
@@ -126,7 +129,8 @@ def _filebody(context: click.Context) -> None:
     type=click.Choice(["PUT", "POST", "PATCH"], case_sensitive=False),
     default="PUT",
     show_default=True,
-    help="HTTP method.",
+    metavar="METHOD",
+    help="PUT, POST or PATCH.",
 )
 @click.option("--name", metavar="NAME", help="Name to append to a URL that ends with /.")
 @click.option(
@@ -193,16 +197,26 @@ def _send_options(screen: Screen, **given: Any) -> Any:
         fields=fields,
         trust=Trust.of(given["cacert"], insecure=given["insecure"]),
         limits=Limits(
-            connect_seconds=given["connect_timeout"] or None,
-            stall_seconds=given["stall_timeout"] or None,
-            response_seconds=given["response_timeout"] or None,
-            total_seconds=given["max_time"] or None,
+            connect_seconds=_checked_seconds(given, "connect_timeout") or None,
+            stall_seconds=_checked_seconds(given, "stall_timeout") or None,
+            response_seconds=_checked_seconds(given, "response_timeout") or None,
+            total_seconds=_checked_seconds(given, "max_time") or None,
         ),
         allow_changes=given["allow_changes"],
         fail_early=given["fail_early"],
         quiet=given["quiet"],
         as_json=given["as_json"],
     )
+
+
+def _checked_seconds(given: Mapping[str, Any], name: str) -> float:
+    seconds = float(given[name] or 0)
+    if not 0 <= seconds <= _LONGEST_SECONDS:
+        raise UsageError(
+            f"--{name.replace('_', '-')} is {seconds:g} seconds: it must be between 0 and "
+            f"{_LONGEST_SECONDS:,.0f}"
+        )
+    return seconds
 
 
 def _checked_token(token: str) -> str:
@@ -255,9 +269,9 @@ def receive(**given: Any) -> int:
         insecure=given["insecure"],
         cert=given["cert"],
         key=given["key"],
-        idle_timeout_seconds=given["idle_timeout"] or float("inf"),
+        idle_timeout_seconds=_checked_seconds(given, "idle_timeout") or _LONGEST_SECONDS,
         max_connections=given["max_connections"],
-        grace_seconds=given["grace"],
+        grace_seconds=_checked_seconds(given, "grace"),
     )
     receiving = Receiving(config, screen, quiet=given["quiet"], as_json=given["as_json"])
     return run_loop(

@@ -11,7 +11,7 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.interfaces import IConsumer, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.task import LoopingCall
+from twisted.internet.task import LoopingCall, deferLater
 from twisted.python.failure import Failure
 from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
@@ -123,6 +123,7 @@ class Exchange:
             self._producer.stopProducing()
             if self._transport is not None:
                 self._transport.abortConnection()
+                await deferLater(self._reactor, 0)  # that is when it is closed
 
     async def _talk(self) -> Answer:
         agent = Agent.usingEndpointFactory(self._reactor, _Endpoints(self))

@@ -95,8 +95,8 @@ def failure_line(
             line = f"cannot send {source} to {url} ({reached}): {error.reason}"
         case Interrupted():
             line = (
-                f"interrupted while sending {source} to {url}, {reached}: nothing of it is kept by "
-                "a server that minds its length; run the command again to send it whole"
+                f"interrupted while sending {source} to {url}, {reached}: the upload is not "
+                "complete; run the command again to send it whole"
             )
         case _:
             line = f"cannot send {source} to {url} ({reached}): {type(error).__name__}: {error}"

@@ -159,7 +159,7 @@ class Sending:
             error = failure_line(
                 failure,
                 source=source.shown,
-                url=place if isinstance(failure, BodyError) else target.url,
+                url=place if isinstance(failure, (BodyError, Interrupted)) else target.url,
                 sent_bytes=attempt.sent_bytes,
                 total_bytes=attempt.total_bytes,
             )

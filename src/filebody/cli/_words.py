@@ -11,7 +11,7 @@ from filebody.errors import UsageError
 __all__ = ["bytes_count", "one_line", "parse_size", "rate", "shorten", "size", "span"]
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGTP])(i?B?)|B)?", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGTP])(i?B?)|B)?", re.IGNORECASE | re.ASCII)
 
 
 def size(count: float) -> str:

@@ -1,0 +1,75 @@
+import io
+import re
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from filebody.cli._bar import Bar, Line, Pace
+from filebody.progress import Progress
+
+MIB = 1024**2
+
+
+def rendered(line: Line, width: int) -> str:
+    console = Console(file=io.StringIO(), width=width, force_terminal=False)
+    console.print(line)
+    stream = console.file
+    assert isinstance(stream, io.StringIO)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("width", [10, 20, 33, 34, 35, 40, 50, 64, 65, 80, 120, 250])
+@pytest.mark.parametrize("total", [None, 0, 1, 1023 * MIB, 10 * 1024**4])
+@pytest.mark.parametrize(
+    "name", ["a", "a-rather-long-name-of-a-movie.mp4", "漢字の長い名前のファイル"]
+)
+def test_fits_on_one_line(width: int, total: int | None, name: str) -> None:
+    for part in (0.0, 0.37, 1.0):
+        sent = int(part * (total if total is not None else 5 * MIB))
+        line = Line(name, Progress(sent, total, 3725.0), 1023.94 * MIB)
+        [shown] = rendered(line, width).splitlines()
+        assert cell_len(shown) <= width, shown
+
+
+def test_what_is_shown() -> None:
+    line = Line("movie.mp4", Progress(64 * MIB, 256 * MIB, 2.0), 32.0 * MIB)
+    shown = rendered(line, 100)
+    for fact in ("movie.mp4", " 25%", "64.0 MiB/256.0 MiB", "32.0 MiB/s", "ETA 0:06"):
+        assert fact in shown
+    narrow = rendered(line, 40)
+    for fact in ("movie", " 25%", "32 MiB/s", "0:06"):
+        assert fact in narrow
+    assert rendered(line, 20).split() == ["movie.mp4", "25%"]
+
+
+def test_what_is_shown_without_a_total() -> None:
+    shown = rendered(Line("<stdin>", Progress(64 * MIB, None, 61.0), MIB), 80)
+    assert shown.split() == ["<stdin>", "64.0", "MiB", "1.0", "MiB/s", "elapsed", "1:01"]
+
+
+def test_when_all_is_sent() -> None:
+    assert "waiting" in rendered(Line("a", Progress(5, 5, 1.0), 5.0), 80)
+
+
+def test_pace_follows_the_last_seconds() -> None:
+    pace = Pace()
+    assert pace.bytes_per_second is None
+    for second in range(1, 11):
+        pace.add(Progress(second * 100, None, float(second)))
+    assert pace.bytes_per_second == pytest.approx(100.0)
+    for second in range(11, 21):
+        pace.add(Progress(1000, None, float(second)))
+    assert pace.bytes_per_second == 0.0
+
+
+def test_leaves_the_terminal_as_it_was() -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    bar = Bar("name", 10, stream)
+    bar.look(Progress(5, 10, 1.0))
+    bar.close()
+    written = stream.getvalue()
+    assert "50%" in written
+    assert written.index("\x1b[?25l") < written.rindex("\x1b[?25h")
+    assert re.search(r"\x1b\[2K[^\n]*$", written)

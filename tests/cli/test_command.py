@@ -1,0 +1,112 @@
+"""The command as a whole: help, version, faults, and what happens without its extra."""
+
+import importlib.metadata
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from filebody.cli._exit import ExitCode
+from tests.cli.command import Outcome, environment, no_traceback, run
+
+
+def python(code: str, *arguments: str, cwd: Path) -> Outcome:
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def test_alone_it_prints_its_help(tmp_path: Path) -> None:
+    outcome = run(cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == run("--help", cwd=tmp_path).out
+    assert "Examples:" in outcome.out
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["send", "-h"]])
+def test_help(arguments: list[str], tmp_path: Path) -> None:
+    outcome = run(*arguments, cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    for code in ExitCode:
+        assert re.search(rf"^ +{code.value} +\w", outcome.out, re.MULTILINE)
+    for word in ("130", "143", "FILEBODY_TOKEN", "NO_COLOR", "filebody send movie.mp4"):
+        assert word in outcome.out
+
+
+def test_help_of_receive(tmp_path: Path) -> None:
+    outcome = run("receive", "--help", cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    for word in ("--max-size", "--grace", "10MiB", "Exit codes:", "130", "FILEBODY_TOKEN"):
+        assert word in outcome.out
+
+
+def test_version(tmp_path: Path) -> None:
+    outcome = run("--version", cwd=tmp_path)
+    assert outcome.code == 0
+    assert outcome.out == f"filebody {importlib.metadata.version('filebody')}\n"
+
+
+@pytest.mark.parametrize("module", ["click", "rich", "OpenSSL", "service_identity"])
+def test_without_the_extra(module: str, tmp_path: Path) -> None:
+    code = (
+        f"import sys; sys.modules[{module!r}] = None; sys.argv = ['filebody', 'send', 'f'];"
+        "from filebody.cli import main; sys.exit(main())"
+    )
+    outcome = python(code, cwd=tmp_path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert module in outcome.error
+    assert outcome.error.endswith("pip install 'filebody[cli]'")
+
+
+FAULTY = """
+import sys
+from filebody.cli import _send, main
+
+async def fault(self, *arguments):
+    raise ZeroDivisionError("two\\nlines")
+
+_send.Sending._try = fault
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_fault_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    outcome = python(FAULTY, "send", "f", cwd=tmp_path)
+    no_traceback(outcome.err)
+    assert (outcome.code, outcome.out) == (70, "")
+    for part in ("a fault in filebody", "ZeroDivisionError: two\\nlines", "--debug"):
+        assert part in outcome.error
+
+
+def test_a_fault_of_ours_to_be_reported(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    outcome = python(FAULTY, "send", "--debug", "f", cwd=tmp_path)
+    assert outcome.code == 70
+    assert "Traceback" in outcome.err
+    assert outcome.err.splitlines()[-1].startswith("filebody: a fault in filebody")
+
+
+def test_the_installed_command(tmp_path: Path) -> None:
+    command = Path(sys.executable).with_name("filebody")
+    done = subprocess.run(
+        [command, "--version"], cwd=tmp_path, capture_output=True, timeout=60, text=True
+    )
+    assert done.stdout.startswith("filebody ")
+
+
+def test_help_imports_no_reactor(tmp_path: Path) -> None:
+    code = (
+        "import sys; from filebody.cli import main; main(['--help']);"
+        "assert 'twisted.internet.reactor' not in sys.modules;"
+        "assert 'rich' not in sys.modules"
+    )
+    assert python(code, cwd=tmp_path).code == 0

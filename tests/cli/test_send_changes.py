@@ -1,0 +1,103 @@
+"""Files that change while they are sent: the server must never take them for whole."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import started
+from tests.cli.server import Peer, serving
+
+SIZE = 32 * 1024 * 1024
+
+
+class Gate:
+    """A server that reads the head, and the body only when it may."""
+
+    def __init__(self) -> None:
+        self.has_begun = threading.Event()
+        self.may_read = threading.Event()
+
+    def __call__(self, peer: Peer) -> None:
+        peer.head()
+        self.has_begun.set()
+        assert self.may_read.wait(30)
+        peer.body()
+        if peer.received.is_complete:
+            peer.answer(201)
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    with path.open("wb") as stream:
+        for _ in range(SIZE // (1 << 20)):
+            stream.write(os.urandom(1 << 20))
+    return path
+
+
+def shrink(path: Path) -> None:
+    os.truncate(path, 1000)
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as stream:
+        stream.write(b"more")
+
+
+def rewrite(path: Path) -> None:
+    with path.open("r+b") as stream:
+        stream.seek(SIZE // 2)
+        stream.write(b"other")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(shrink, "ended at byte"), (grow, "changed while"), (rewrite, "changed while")],
+)
+def test_change(change: object, words: str, file: Path) -> None:
+    gate = Gate()
+    with (
+        serving(gate, buffer_bytes=1 << 16) as server,
+        started("send", "file", server.url, cwd=file.parent) as running,
+    ):
+        assert gate.has_begun.wait(30)
+        change(file)  # type: ignore[operator]
+        gate.may_read.set()
+        outcome = running.end()
+    assert outcome.code == 26
+    assert outcome.out == ""
+    for part in ("file", words, f"{server.url}file", "byte", "when nobody writes to it"):
+        assert part in outcome.error
+    [received] = server.requests
+    assert not received.is_complete
+    assert len(received.content) < SIZE
+
+
+def test_growth_that_is_allowed(file: Path) -> None:
+    gate = Gate()
+    with (
+        serving(gate, buffer_bytes=1 << 16) as server,
+        started("send", "--allow-changes", "file", server.url, cwd=file.parent) as running,
+    ):
+        assert gate.has_begun.wait(30)
+        grow(file)
+        gate.may_read.set()
+        assert running.end().code == 0
+    [received] = server.requests
+    assert received.is_complete
+    assert received.content == file.read_bytes()[:SIZE]
+
+
+def test_shrinking_is_never_allowed(file: Path) -> None:
+    gate = Gate()
+    with (
+        serving(gate, buffer_bytes=1 << 16) as server,
+        started("send", "--allow-changes", "file", server.url, cwd=file.parent) as running,
+    ):
+        assert gate.has_begun.wait(30)
+        shrink(file)
+        gate.may_read.set()
+        assert running.end().code == 26
+    assert not server.requests[0].is_complete

@@ -1,0 +1,239 @@
+"""Everything that can go wrong: its code, and its one line."""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import PROGRAM, Outcome, environment, receiving, run
+from tests.cli.server import Peer, closed_port, serving, take_all
+
+LARGE = 32 * 1024 * 1024
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a file"
+    path.write_bytes(b"content")
+    return path
+
+
+@pytest.fixture(scope="module")
+def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("large") / "large"
+    with path.open("wb") as stream:
+        stream.truncate(LARGE)
+    return path
+
+
+def failing(outcome: Outcome, code: int, *parts: str) -> None:
+    assert outcome.code == code
+    assert outcome.out == ""
+    for part in parts:
+        assert part in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["send"], "Missing argument"),
+        (["send", "--nope", "f"], "--nope"),
+        (["send", "f", "ftp://h/f"], "speaks http:// and https:// only, not ftp://"),
+        (["send", "f", "http://"], "needs a host"),
+        (["send", "f", "http://h:port/"], "is not a URL"),
+        (["send", "http://127.0.0.1/"], "nothing to send"),
+        (["send", "http://127.0.0.1/", "f"], "the URL goes last"),
+        (["send", "f", "localhost:80/up/"], "write http://localhost:80/up/"),
+        (["send", "f", "g", "http://127.0.0.1/x"], "end the URL with /"),
+        (["send", "-", "http://127.0.0.1/"], "add --name"),
+        (["send", "-"], "add --name"),
+        (["send", "-X", "GET", "f"], "GET"),
+        (["send", "-H", "nonsense", "f", "http://127.0.0.1/"], "not a header field"),
+        (["send", "-H", "A: b\nC: d", "f", "http://127.0.0.1/"], "on one line"),
+        (["send", "-H", "Content-Length: 1", "f", "http://127.0.0.1/"], "cannot be set"),
+        (["send", "-H", "Transfer-Encoding: x", "f", "http://127.0.0.1/"], "cannot be set"),
+        (["send", "--token", "a b", "f", "http://127.0.0.1/"], "visible ASCII"),
+        (["send", "--token", "a", "-H", "Authorization: b", "f", "http://h/"], "which of them"),
+        (["send", "--insecure", "f"], "without a URL"),
+        (["send", "-H", "Authorization: b", "f"], "without a URL"),
+        (["send", "--cacert", "nowhere.pem", "f", "https://h/"], "cannot read nowhere.pem"),
+        (["send", "--cacert", os.devnull, "f", "https://h/"], "no certificate"),
+        (["send", "--stall-timeout", "-1", "f", "http://h/"], "--stall-timeout is -1 seconds"),
+        (["send", "--max-time", "nan", "f", "http://h/"], "--max-time is nan seconds"),
+        (["send", "--connect-timeout", "soon", "f", "http://h/"], "soon"),
+        (["sned", "f"], "did you mean send?"),
+        (["recieve", "f"], "did you mean receive?"),
+        (["xyzzy"], "there are send and receive"),
+        (["--nope"], "--nope"),
+    ],
+)
+def test_usage(arguments: list[str], part: str, tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    outcome = run(*arguments, cwd=tmp_path)
+    failing(outcome, 2, part, "--help" if "see filebody" in outcome.err else "")
+    assert os.listdir(tmp_path) == ["f"]
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    outcome = run("send", "no/such", "http://127.0.0.1:9/x", cwd=tmp_path)
+    failing(outcome, 26, "no/such", "http://127.0.0.1:9/x", "byte 0", "No such file", "check")
+
+
+def test_directory(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    failing(run("send", "d", "http://127.0.0.1:9/", cwd=tmp_path), 26, "d ", "it is a directory")
+
+
+def test_socket(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as unix:
+        unix.bind(str(tmp_path / "s"))
+        failing(run("send", "s", "http://127.0.0.1:9/", cwd=tmp_path), 26, "is a socket")
+
+
+def test_unreadable(file: Path) -> None:
+    file.chmod(0)
+    # Root may read everything, unless it lays that down.
+    as_others = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    done = subprocess.run(
+        [*(as_others if os.geteuid() == 0 else ()), *PROGRAM, "send", file, "http://127.0.0.1:9/"],
+        env=environment(),
+        capture_output=True,
+        timeout=60,
+        text=True,
+    )
+    outcome = Outcome(done.returncode, done.stdout, done.stderr)
+    failing(outcome, 26, str(file), "Permission denied", "ask its owner")
+
+
+def test_a_file_that_fails_to_be_read(tmp_path: Path) -> None:
+    # The kernel says EIO for a process's memory at address 0.
+    with serving(take_all) as server:
+        outcome = run("send", "/proc/self/mem", f"{server.url}x", cwd=tmp_path)
+    failing(outcome, 26, "/proc/self/mem", "byte 0", "Input/output error")
+    assert not any(received.is_complete for received in server.requests)
+
+
+def test_nothing_listens(file: Path) -> None:
+    port = closed_port()
+    outcome = run("send", file, f"http://127.0.0.1:{port}/", cwd=file.parent)
+    failing(outcome, 55, str(file), f"http://127.0.0.1:{port}/a%20file", "connection refused")
+
+
+def test_no_such_host(file: Path) -> None:
+    outcome = run("send", file, "http://no-such-host.invalid/", cwd=file.parent)
+    failing(outcome, 55, "no host no-such-host.invalid", "spelling")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 411, 413, 429, 500, 507, 599])
+def test_refused(status: int, file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(status, b"<p>Because of\nthe <b>moon</b>\x1b[2J</p>", Content_Type="text/html")
+
+    with serving(script) as server:
+        outcome = run("send", file, server.url, cwd=file.parent)
+    failing(outcome, 22, str(file), f"{server.url}a%20file answered {status}", "after 7 of 7 bytes")
+    assert "Because of the moon \\x1b[2J" in outcome.error
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirect(status: int, file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(status, Location="http://elsewhere.example/x")
+
+    with serving(script) as server:
+        outcome = run("send", file, server.url, cwd=file.parent)
+    failing(outcome, 22, str(status), "redirects to http://elsewhere.example/x: send it there")
+
+
+def test_refused_early(large_file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.answer(413, b"No more than a thousand", Content_Type="text/plain")
+        while peer.socket.recv(1 << 20):
+            pass
+
+    with serving(script) as server:
+        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+    failing(outcome, 22, "413", "No more than a thousand", f"of {LARGE:,} bytes", "longer than")
+
+
+def test_refused_early_by_the_receiver(tmp_path: Path, large_file: Path) -> None:
+    with receiving(tmp_path / "inbox", "--max-size", "1M") as (running, url):
+        outcome = run("send", large_file, url, cwd=tmp_path)
+        running.interrupt()
+        assert running.end().code == 0
+    failing(outcome, 22, "413")
+    assert os.listdir(tmp_path / "inbox") == []
+
+
+def test_success_before_the_end_is_none(large_file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.answer(200)
+        while peer.socket.recv(1 << 20):
+            pass
+
+    with serving(script) as server:
+        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+    failing(outcome, 55, "answered 200 before it had everything")
+
+
+def test_lost_on_the_way(large_file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+
+    with serving(script, buffer_bytes=1 << 16) as server:
+        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+    failing(outcome, 55, "closed the connection before it had everything", f"of {LARGE:,} bytes")
+
+
+def test_no_answer(file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+
+    with serving(script) as server:
+        outcome = run("send", file, server.url, cwd=file.parent)
+    failing(outcome, 55, "without an answer", "7 of 7 bytes")
+
+
+def test_not_http(file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.socket.recv(1000)
+        peer.socket.sendall(b"220 mail.example ESMTP\r\n")
+        while peer.socket.recv(1000):
+            pass
+
+    with serving(script) as server:
+        outcome = run("send", file, server.url, cwd=file.parent)
+    failing(outcome, 55, "does not speak HTTP")
+
+
+def test_the_others_are_sent_all_the_same(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(b"good")
+    with serving(take_all) as server:
+        outcome = run("send", "--json", "missing", "good", tmp_path, server.url, cwd=tmp_path)
+    assert outcome.code == 26
+    assert [bool(facts["error"]) for facts in outcome.objects] == [True, False, True]
+    assert len(outcome.err.splitlines()) == 2
+
+
+def test_the_code_is_that_of_the_first(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(b"good")
+    url = f"http://127.0.0.1:{closed_port()}/"
+    assert run("send", "good", "missing", url, cwd=tmp_path).code == 55
+    assert run("send", "missing", "good", url, cwd=tmp_path).code == 26
+
+
+def test_fail_early(tmp_path: Path) -> None:
+    (tmp_path / "good").write_bytes(b"good")
+    with serving(take_all) as server:
+        outcome = run("send", "--fail-early", "missing", "good", server.url, cwd=tmp_path)
+    failing(outcome, 26, "missing")
+    assert server.requests == []

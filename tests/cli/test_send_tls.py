@@ -1,0 +1,98 @@
+import hashlib
+import ssl
+from pathlib import Path
+
+import pytest
+import trustme
+
+from tests.cli.command import receiving, run
+from tests.cli.server import Peer, serving, take_all
+from tests.peers.certificates import Certificates
+
+CONTENT = bytes(range(256)) * 4000
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    return path
+
+
+@pytest.fixture(scope="module")
+def context(certificates: Certificates) -> ssl.SSLContext:
+    made = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    made.load_cert_chain(certificates.server)
+    return made
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_cacert(host: str, file: Path, context: ssl.SSLContext, certificates: Certificates) -> None:
+    with serving(take_all, context=context) as server:
+        url = server.url.replace("127.0.0.1", host)
+        outcome = run("send", "--cacert", certificates.authority, file, url, cwd=file.parent)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert server.requests[0].content == CONTENT
+
+
+def test_unknown_authority(file: Path, context: ssl.SSLContext) -> None:
+    with serving(take_all, context=context) as server:
+        outcome = run("send", file, server.url, cwd=file.parent)
+    assert outcome.code == 55
+    for part in ("not signed by an authority", "--cacert FILE", f"{server.url}file"):
+        assert part in outcome.error
+    assert not any(received.content for received in server.requests)
+
+
+def test_other_name(tmp_path: Path, file: Path) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("elsewhere.example").configure_cert(context)
+    with serving(take_all, context=context) as server:
+        url = server.url.replace("127.0.0.1", "localhost")
+        outcome = run("send", "--cacert", tmp_path / "ca.pem", file, url, cwd=tmp_path)
+    assert outcome.code == 55
+    assert "is for another name than localhost" in outcome.error
+    assert not any(received.content for received in server.requests)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_insecure(host: str, file: Path, context: ssl.SSLContext) -> None:
+    with serving(take_all, context=context) as server:
+        url = server.url.replace("127.0.0.1", host)
+        outcome = run("send", "--insecure", file, url, cwd=file.parent)
+    assert outcome.code == 0
+    assert outcome.error.startswith("filebody: --insecure: whoever answers for ")
+    assert server.requests[0].content == CONTENT
+
+
+def test_tls_to_a_server_without(file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.socket.recv(1000)
+        peer.socket.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(script) as server:
+        url = server.url.replace("http:", "https:")
+        outcome = run("send", file, url, cwd=file.parent)
+    assert outcome.code == 55
+    assert "does not speak TLS there: try http://" in outcome.error
+
+
+def test_no_tls_to_a_server_with(file: Path, context: ssl.SSLContext) -> None:
+    with serving(take_all, context=context) as server:
+        url = server.url.replace("https:", "http:")
+        outcome = run("send", file, url, cwd=file.parent)
+    assert outcome.code == 55
+    assert f"{url}file" in outcome.error
+
+
+def test_receive_with_tls(tmp_path: Path, file: Path, certificates: Certificates) -> None:
+    tls = ("--cert", certificates.server_chain, "--key", certificates.server_key)
+    with receiving(tmp_path / "inbox", *tls) as (_, url):
+        assert url.startswith("https://")
+        outcome = run("send", "--cacert", certificates.authority, file, url, cwd=tmp_path)
+    assert outcome.code == 0
+    assert "digest verified" in outcome.out
+    stored = (tmp_path / "inbox" / "file").read_bytes()
+    assert hashlib.sha256(stored).digest() == hashlib.sha256(CONTENT).digest()

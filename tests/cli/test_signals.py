@@ -1,0 +1,160 @@
+"""Ctrl-C, SIGTERM and SIGHUP while something is under way."""
+
+import os
+import re
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Running, receiving, started
+from tests.cli.server import Peer, serving
+
+LARGE = 32 * 1024 * 1024
+
+
+def wait_for_part(directory: Path) -> Path:
+    """Wait until a transfer has its temporary file."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for path in directory.rglob("*.part"):
+            return path
+        time.sleep(0.01)
+    raise AssertionError(f"nothing began in {directory}")
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_send_to_a_server(number: int, code: int, tmp_path: Path) -> None:
+    has_begun, is_over = threading.Event(), threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        has_begun.set()
+        assert is_over.wait(30)
+        peer.body()
+
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate(LARGE)
+    (tmp_path / "next").touch()
+    with (
+        serving(script, buffer_bytes=1 << 16) as server,
+        started("send", "--json", "large", "next", server.url, cwd=tmp_path) as running,
+    ):
+        assert has_begun.wait(30)
+        running.interrupt(number)
+        outcome = running.end()
+        is_over.set()
+    assert outcome.code == code
+    for part in ("interrupted while sending large", f"{server.url}large", f"of {LARGE:,} bytes"):
+        assert part in outcome.error
+    [facts] = outcome.objects
+    assert facts["error"]
+    [received] = server.requests
+    assert not received.is_complete
+
+
+def test_send_without_a_url_leaves_nothing(tmp_path: Path) -> None:
+    received = tmp_path / "received"
+    with started("send", "-", "--name", "x", cwd=tmp_path) as running:
+        running.write(b"x" * 1_000_000)
+        wait_for_part(received)
+        running.interrupt()
+        outcome = running.end()
+    assert outcome.code == 130
+    words = r"interrupted while sending <stdin> to received/x, after [\d,]+ bytes:"
+    assert re.search(words, outcome.error)
+    assert os.listdir(received) == []
+
+
+def test_send_that_has_not_connected(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with started("send", "--json", "pipe", "nowhere", cwd=tmp_path) as running:
+        wait_for_part(tmp_path / "received")
+        running.interrupt()
+        outcome = running.end()
+    assert outcome.code == 130
+    assert len(outcome.objects) == 1
+
+
+class Upload:
+    """A client that takes its time."""
+
+    def __init__(self, url: str, content: bytes, length: int) -> None:
+        host, port = url.removeprefix("http://").rstrip("/").split(":")
+        self.socket = socket.create_connection((host, int(port)), timeout=30)
+        head = f"PUT /slow HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n"
+        self.socket.sendall(head.encode() + content)
+
+    def finish(self, content: bytes) -> bytes:
+        self.socket.sendall(content)
+        return self.socket.recv(1 << 16)
+
+
+def receive_with_upload(running: Running, url: str, directory: Path) -> Upload:
+    upload = Upload(url, b"begin", 10)
+    wait_for_part(directory)
+    return upload
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_receive_that_is_idle(number: int, tmp_path: Path) -> None:
+    with receiving(tmp_path / "inbox") as (running, _):
+        running.interrupt(number)
+        outcome = running.end()
+    assert (outcome.code, outcome.err) == (0, "")
+    assert os.listdir(tmp_path / "inbox") == []
+
+
+def test_receive_lets_transfers_finish(tmp_path: Path) -> None:
+    with receiving(tmp_path / "inbox", "--grace", "30") as (running, url):
+        upload = receive_with_upload(running, url, tmp_path / "inbox")
+        with upload.socket:
+            running.interrupt()
+            assert "transfers under way have 30 s to finish (Ctrl-C again" in running.line("err")
+            assert upload.finish(b" end.").startswith(b"HTTP/1.1 201")
+        outcome = running.end()
+    assert outcome.code == 0
+    assert (tmp_path / "inbox" / "slow").read_bytes() == b"begin end."
+    assert os.listdir(tmp_path / "inbox") == ["slow"]
+
+
+def test_receive_interrupted_twice(tmp_path: Path) -> None:
+    with receiving(tmp_path / "inbox", "--grace", "30") as (running, url):
+        upload = receive_with_upload(running, url, tmp_path / "inbox")
+        with upload.socket:
+            running.interrupt()
+            running.line("err")
+            running.interrupt()
+            outcome = running.end()
+    assert outcome.code == 130
+    assert outcome.objects[-1]["event"] == "aborted"
+    assert outcome.objects[-1]["received_bytes"] == 5
+    assert os.listdir(tmp_path / "inbox") == []
+
+
+def test_receive_whose_grace_ends(tmp_path: Path) -> None:
+    with receiving(tmp_path / "inbox", "--grace", "0.3") as (running, url):
+        upload = receive_with_upload(running, url, tmp_path / "inbox")
+        with upload.socket:
+            running.interrupt(signal.SIGTERM)
+            assert "(the signal again" in running.line("err")
+            outcome = running.end()
+    assert outcome.code == 143
+    assert outcome.objects[-1]["event"] == "aborted"
+    assert os.listdir(tmp_path / "inbox") == []
+
+
+def test_nohup_is_respected(tmp_path: Path) -> None:
+    command = ("send", "-", "--name", "x")
+    with started(*command, cwd=tmp_path, ignored=signal.SIGHUP) as running:
+        running.write(b"all of it")
+        wait_for_part(tmp_path / "received")
+        running.interrupt(signal.SIGHUP)
+        running.process.stdin.close()  # type: ignore[union-attr]
+        assert running.end().code == 0
+    assert (tmp_path / "received" / "x").read_bytes() == b"all of it"

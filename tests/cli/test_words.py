@@ -1,0 +1,89 @@
+import pytest
+
+from filebody.cli._words import bytes_count, one_line, parse_size, rate, shorten, size, span
+from filebody.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (1024**2 - 1, "1.0 MiB"),
+        (256 * 1024**2, "256.0 MiB"),
+        (1024**4, "1.0 TiB"),
+        (3 * 1024**6, "3072.0 PiB"),
+    ],
+)
+def test_size(count: int, words: str) -> None:
+    assert size(count) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("0", 0),
+        ("12", 12),
+        ("12B", 12),
+        ("10M", 10 * 1024**2),
+        ("10m", 10 * 1024**2),
+        ("10Mi", 10 * 1024**2),
+        ("2GiB", 2 * 1024**3),
+        ("1.5G", 3 * 1024**3 // 2),
+        ("3GB", 3 * 10**9),
+        (" 4 KiB ", 4096),
+        (".5K", 512),
+        ("9007199254740993", 9007199254740993),  # a float would lose the last digit
+    ],
+)
+def test_parse_size(text: str, count: int) -> None:
+    assert parse_size(text) == count
+
+
+@pytest.mark.parametrize("text", ["", "M", "-1", "1e3", "10X", "10iB", "1..5M", "10MiBB", "٣"])
+def test_no_size(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a size"):
+        parse_size(text)
+
+
+def test_rate() -> None:
+    assert rate(1024.0) == "1.0 KiB/s"
+    assert rate(None) == "-- B/s"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "-:--"), (0, "0:00"), (59.4, "0:59"), (59.6, "1:00"), (3600, "1:00:00")],
+)
+def test_span(seconds: float | None, words: str) -> None:
+    assert span(seconds) == words
+
+
+def test_bytes_count() -> None:
+    assert bytes_count(1) == "1 byte"
+    assert bytes_count(1234567) == "1,234,567 bytes"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ü 漢 name", "plain ü 漢 name"),
+        ("two\nlines", "two\\nlines"),
+        ("\x1b[2Jgone", "\\x1b[2Jgone"),
+        ("\u2028sep\u202ertl", "\\u2028sep\\u202ertl"),
+        ("byte \udcff", "byte \\xff"),
+        ("no-break\u00a0space", "no-break\u00a0space"),
+    ],
+)
+def test_one_line(text: str, shown: str) -> None:
+    assert one_line(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(20, "holiday-2024.mp4"), (16, "holiday-2024.mp4"), (9, "holi….mp4"), (2, "h…"), (1, "h")],
+)
+def test_shorten(width: int, shown: str) -> None:
+    assert shorten("holiday-2024.mp4", width) == shown
