@@ -12,6 +12,7 @@ import threading
 import tty
 from collections.abc import Callable
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +22,8 @@ from hypothesis import strategies as st
 from filebody import BodyReadError, BodyShrank, FileBody, NotReplayable, WaitBy
 from filebody.testing import check_body
 from tests.body.reading import content_of, is_readable, pipe_with, read_when_ready, rest_of
+
+ROOT = Path(__file__).parents[2]
 
 
 @settings(max_examples=8, deadline=None)
@@ -221,13 +224,15 @@ def test_standard_input(tmp_path: Any) -> None:
         "print(body.source, body.length, content_of(body))"
     )
     command = [sys.executable, "-c", program]
-    piped = subprocess.run(command, input=b"one\ntwo", capture_output=True, check=True, timeout=60)
+    piped = subprocess.run(
+        command, input=b"one\ntwo", capture_output=True, check=True, timeout=60, cwd=ROOT
+    )
     assert piped.stdout == b"<stdin> None b'two'\n"
     path = tmp_path / "file"
     path.write_bytes(b"one\ntwo")
     with path.open("rb") as file:
         redirected = subprocess.run(
-            command, stdin=file, capture_output=True, check=True, timeout=60
+            command, stdin=file, capture_output=True, check=True, timeout=60, cwd=ROOT
         )
     assert redirected.stdout == b"<stdin> 3 b'two'\n"
 

@@ -175,10 +175,7 @@ def test_after_an_error_nothing_is_read() -> None:
         reader.read(1)
 
 
-def test_reads_and_closes_from_many_threads_close_once(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(sys, "setswitchinterval", sys.setswitchinterval)
+def test_reads_and_closes_from_many_threads_close_once() -> None:
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:

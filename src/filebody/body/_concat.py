@@ -117,7 +117,7 @@ class _ConcatReader(SourceReader):
             piece = self._part.read(size)
             if piece != b"":
                 return piece
-            self._next_part()
+            self._end_part(self._part)
         return b""
 
     def _read_source_blocking(self, size: int) -> bytes | None:
@@ -125,14 +125,13 @@ class _ConcatReader(SourceReader):
             return b""
         piece = self._part.read_blocking(size)
         if piece == b"":
-            self._next_part()
+            self._end_part(self._part)
             return None  # the next part may be one that is not for threads: `read` sees to it
         return piece
 
-    def _next_part(self) -> None:
-        part, self._part = self._part, next(self._turns, None)
-        if part is not None:
-            part.close()
+    def _end_part(self, part: Reader) -> None:
+        self._part = next(self._turns, None)
+        part.close()
 
     def _close_source(self) -> None:
         self._opened.close()

@@ -46,8 +46,7 @@ class FileBody(Body):
 
     Args:
         file: Open for reading in binary mode. What a writable one has buffered is flushed.
-        close: Whether the pass closes the file at its end, on an error and when it is closed;
-            there is only one pass then.
+        close: Whether closing the reader closes the file; there is only one pass then.
         length: How many bytes to announce and send, for a caller who knows what the file object
             cannot tell (a zip member's `file_size`); more are never read.
         allow_changes: Send the first `length` bytes even if the file grows or is touched under way.

@@ -46,7 +46,8 @@ class Body(ABC):
             A reader that the caller has to close.
 
         Raises:
-            UsageError: `offset` or `stop` lies outside of the body.
+            UsageError: `offset` or `stop` lies outside of the body. (Where its length is unknown, a
+                range past its end may give what there is of it instead.)
             NotReplayable: The body can be read once only, and that pass has begun.
         """
 
@@ -58,7 +59,8 @@ class Reader(ABC):
     operating system can promise it) and belong to the event loop's thread; `read_blocking` may
     block and belongs to a worker thread; `close` may be called at any time.
 
-    After the end every read answers the end again. After an error the reader can only be closed.
+    After the end every read answers the end again. After an error the reader can only be closed:
+    what a further read gave could lie behind a gap.
     """
 
     @property
@@ -83,7 +85,7 @@ class Reader(ABC):
 
         Raises:
             BodyError: The body cannot be read as promised.
-            UsageError: The reader is closed.
+            UsageError: The reader is closed, there is no room for a byte, or a read failed before.
             Exception: Whatever a file object given by the caller raises.
         """
 
@@ -106,8 +108,8 @@ class Reader(ABC):
         is to be dropped. Called after `close`, it returns None at once.
 
         Returns:
-            The bytes; empty at the end; None when there is still nothing, and `read` knows what to
-            wait for next.
+            The bytes; empty at the end; None when there is still nothing: `read` knows what to wait
+            for next, and to call this again is right, too.
 
         Raises:
             BodyError: As for `readinto`.
