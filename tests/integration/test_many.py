@@ -1,6 +1,7 @@
-"""Two hundred uploads at once, and one that is larger than any memory should be."""
+"""Many uploads at once, a large one, and one that the server takes slowly."""
 
 import hashlib
+from collections.abc import Iterator
 
 import pytest
 from twisted.internet.defer import ensureDeferred, gatherResults
@@ -11,7 +12,7 @@ from tests.integration.clients import AgentClient
 from tests.integration.destinations import Destination, Received, ToReceiver, ToTwistedWeb
 from tests.peers import content
 from tests.peers.certificates import Certificates
-from tests.peers.twisted_web import TwistedWeb
+from tests.peers.twisted_web import Manners, TwistedWeb
 
 pytestmark = pytest.mark.peer
 
@@ -59,6 +60,37 @@ class TestAtOnce(UploadCase):
         finally:
             await destination.stop()
         assert len(list(destination.directory.iterdir())) == 200
+
+
+class TestSlowReader(UploadCase):
+    """Back-pressure: the server takes a piece and then nothing for a while, again and again."""
+
+    @pytest.fixture(autouse=True)
+    def _peers(self, _directory: None, certificates: Certificates) -> Iterator[None]:
+        self.client = AgentClient(certificates)
+        with TwistedWeb(self.directory, certificates, Manners(pause_seconds=0.002)) as server:
+            self.server = server
+            yield
+
+    async def send(self, *, tls: bool) -> None:
+        size = 10_000_001
+        path = content.write_file(self.directory / "source", 8, size)
+        progress: list[int] = []
+        producer = FileBodyProducer(
+            path.open("rb"), on_progress=lambda now: progress.append(now.sent_bytes)
+        )
+        destination = ToTwistedWeb(self.server, tls=tls)
+        answer = await self.client.put(destination.url("slowly"), producer)
+        expected = Received(size, content.sha256_of(8, size))
+        assert destination.received("slowly", answer) == expected
+        assert progress == sorted(set(progress))
+        assert progress[-1] == size
+
+    async def test_plain(self) -> None:
+        await self.send(tls=False)
+
+    async def test_tls(self) -> None:
+        await self.send(tls=True)
 
 
 class TestLarge(UploadCase):

@@ -64,7 +64,7 @@ def longest_gap(module: str, url: str, files: Mapping[Path, SlowFile]) -> float:
 def test_the_reactor_goes_on_while_the_disk_reads(
     twisted_web: TwistedWeb, tmp_path: Path, pytestconfig: pytest.Config
 ) -> None:
-    files = {"slow": SlowFile(size=5 * PIECE + 1)}
+    files = {"slow": SlowFile(size=5 * PIECE)}
     with SlowFileSystem(tmp_path, files) as slow:
         paths = {slow.path / name: file for name, file in files.items()}
         url = twisted_web.url(tls=False)

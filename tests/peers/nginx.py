@@ -98,10 +98,6 @@ class Nginx:
     def url(self, *, tls: bool) -> str:
         return f"https://localhost:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
 
-    def temporary_files(self) -> list[Path]:
-        """Return what nginx keeps of bodies that it has not received completely."""
-        return list((self._root / "body").iterdir())
-
     def _wait_until_it_answers(self) -> None:
         # nginx tells nobody that it listens; a connection refused on loopback costs nothing, and
         # the pidfd wakes us early if it dies.

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from ctypes.util import find_library
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -64,6 +65,7 @@ class SlowFileSystem:
             direct_io: whether reads bypass the page cache.
         """
         self._fusermount = require_program("fusermount3")
+        require(find_library("fuse3"), "libfuse3 is not installed: it comes with fuse3")
         require_module("mfusepy", "mfusepy")
         require(os.access("/dev/fuse", os.R_OK | os.W_OK), "/dev/fuse is not here or not ours")
         self.path = directory / "slow"
@@ -164,7 +166,9 @@ class _Operations:
 
 
 def main() -> None:
-    import mfusepy  # only here: the library must exist to import it
+    # Before the import, which loads the library and would take an older one first.
+    os.environ["FUSE_LIBRARY_NAME"] = "fuse3"
+    import mfusepy
 
     config = json.loads(sys.argv[1])
 
@@ -187,8 +191,9 @@ def main() -> None:
         raw_fi=True,
         ro=True,
         fsname="slowfs",
-        max_threads=_DAEMON_THREADS,
         max_idle_threads=_DAEMON_THREADS,
+        # Before libfuse 3.12 there was neither this limit nor the option.
+        **({"max_threads": _DAEMON_THREADS} if mfusepy.fuse_version_minor >= 12 else {}),
     )
 
 

@@ -37,7 +37,7 @@ def test_it_hashes_what_is_sent(
         certificates, "--header", "Transfer-Encoding: chunked", "--upload-file", source, url
     )
     assert json.loads(chunked.body) == expected | {"declared": None}
-    received = curl(certificates, f"{twisted_web.url(tls=tls)}/received")
+    received = curl(certificates, twisted_web.url(tls=tls))
     assert expected in json.loads(received.body)
 
 

@@ -4,8 +4,8 @@ It can be slow, and it can close the connection inside of the body. Every answer
 
     {"method": ..., "path": ..., "length": 3, "sha256": ..., "declared": 3 or null for chunked}
 
-Bodies go nowhere, so they may be of any size. `GET /received` answers with a list of those
-received in full so far, `GET /begun` with the number of requests whose body began to arrive.
+Bodies go nowhere, so they may be of any size. `GET` answers with a list of those received in full
+so far.
 """
 
 import hashlib
@@ -64,7 +64,6 @@ def main() -> None:
     config = json.loads(sys.argv[1])
     manners = Manners(**config["manners"])
     received: list[dict[str, Any]] = []
-    begun = 0
 
     class Hashing(http.Request):
         """Never keeps a body."""
@@ -73,8 +72,6 @@ def main() -> None:
         _cut_after: int | None = None
 
         def gotLength(self, length: int | None) -> None:
-            nonlocal begun
-            begun += self.method != b"GET"
             self._declared = length
             self._digest = hashlib.sha256()
             self.content = io.BytesIO()
@@ -109,7 +106,7 @@ def main() -> None:
                 return
             answer: object
             if self.method == b"GET":
-                answer = {b"/received": received, b"/begun": begun}[self.path]
+                answer = received
             else:
                 answer = {
                     "method": self.method.decode("ascii"),
