@@ -187,6 +187,21 @@ def test_read_blocking_alone_comes_to_the_end() -> None:
     assert answers[-1] == b""
 
 
+def test_a_read_in_a_thread_does_not_begin_a_part_that_belongs_to_the_event_loop() -> None:
+    advanced: list[str] = []
+
+    def pieces() -> Iterator[bytes]:
+        advanced.append("now")
+        yield b"b"
+
+    with closing(ConcatBody(BytesBody(b"a"), IterableBody(pieces())).open()) as reader:
+        assert reader.read_blocking(5) == b"a"
+        assert reader.read_blocking(5) is None
+        assert advanced == []
+        assert reader.wait_by is WaitBy.RETRY
+        assert reader.read(5) == b"b"
+
+
 def test_an_error_of_a_part_ends_the_pass() -> None:
     def pieces() -> Iterator[bytes]:
         yield b"b"
