@@ -21,7 +21,7 @@ PUBLIC = {
         as_body
     """,
     filebody.testing: "check_body check_producer",
-    filebody.receiver: "",
+    filebody.receiver: "Aborted Receiver ReceiverConfig ReceiverEvent Refused Served Stored",
 }
 
 

@@ -1,4 +1,4 @@
-"""Conformance checks for what users write themselves; they need no test framework.
+"""What every body promises, as one check.
 
 Call them from a test with something that makes what is to be checked:
 

@@ -1,0 +1,1 @@
+"""The public checks themselves: what is right passes, and each broken rule is named."""
