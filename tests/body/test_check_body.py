@@ -5,17 +5,19 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from filebody import Reader, UsageError, WaitBy, testing
+from filebody import Reader, UsageError, WaitBy
 from filebody.testing import check_body
 from tests.body.plain import PlainBody, PlainReader
 
 CONTENT = bytes(range(256)) * 3
+MODULE: Any = sys.modules[check_body.__module__]
 
 # Which rule each body breaks, as the message says it, and the body.
 BROKEN: list[Any] = []
@@ -23,7 +25,7 @@ BROKEN: list[Any] = []
 
 @pytest.fixture(autouse=True)
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(testing, "_PATIENCE_SECONDS", 0.2)
+    monkeypatch.setattr(MODULE, "_PATIENCE_SECONDS", 0.2)
 
 
 def breaks(rule: str, detail: str = "") -> Callable[[type[PlainBody]], type[PlainBody]]:
@@ -508,11 +510,11 @@ def test_a_broken_rule_is_found(kind: type[PlainBody], rule: str, detail: str) -
 
 def test_every_rule_has_a_body_that_breaks_it() -> None:
     broken = {param.values[1] for param in BROKEN}
-    rules = [words for words, _ in [*testing._RULES, testing._RANGES]]
+    rules = [words for words, _ in [*MODULE._RULES, MODULE._RANGES]]
     assert [words for words in rules if not any(words.startswith(rule) for rule in broken)] == []
 
 
 def test_the_check_runs_where_descriptors_are_not_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os.path, "isdir", lambda _: False)
     check_body(lambda: PlainBody(CONTENT), CONTENT)
-    assert testing._descriptors() == frozenset()
+    assert MODULE._descriptors() == frozenset()
