@@ -24,7 +24,7 @@ coverage erase
 } 2>&1 | tee "$scratch/output"
 status=$(cat "$scratch/status")
 
-coverage combine --quiet
+coverage combine --quiet || true # tests of no room of ours measure nothing
 echo
 echo "Coverage, lines and branches"
 coverage report || true
