@@ -7,9 +7,10 @@ import pty
 import re
 import struct
 import subprocess
+import sys
 import termios
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.cli.command import PROGRAM, TIMEOUT_SECONDS, dispositions, environment, no_traceback
@@ -63,14 +64,18 @@ class Terminal:
 
 @contextlib.contextmanager
 def terminal(
-    *arguments: str, cwd: Path, columns: int = 100, env: Mapping[str, str] | None = None
+    *arguments: str,
+    cwd: Path,
+    columns: int = 100,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> Iterator[Terminal]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with dispositions():
         process = subprocess.Popen(
             # A session with this terminal, as a shell's child has.
-            ["setsid", "--ctty", "--wait", *PROGRAM, *arguments],
+            ["setsid", "--ctty", "--wait", *program, *arguments],
             cwd=cwd,
             env=environment(env),
             stdin=slave,
@@ -243,3 +248,25 @@ def test_receive(tmp_path: Path) -> None:
         window.type(b"\x03")
         code, _ = window.end()
     assert code == 0
+
+
+FAULTY = """
+import sys
+from filebody.cli import _exchange, main
+
+def fault(*arguments):
+    raise ZeroDivisionError
+
+_exchange.digest_of = fault
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_fault_of_ours_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
+    make(tmp_path / "one", 1000)
+    with terminal("send", "one", cwd=tmp_path, program=[sys.executable, "-c", FAULTY]) as window:
+        code, seen = window.end()
+    assert code == 70
+    assert seen.index("\x1b[?25l") < seen.rindex("\x1b[?25h")
+    assert "filebody: a fault in filebody" in seen
+    assert list((tmp_path / "received").iterdir()) == [tmp_path / "received" / "one"]

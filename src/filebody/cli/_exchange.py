@@ -79,6 +79,7 @@ class Exchange:
         self._watch = Watch(limits, self._started)
         self._running: Deferred[Answer] | None = None
         self._verdict: Exception | None = None
+        self._is_over = False
 
     def run(self) -> Deferred[Answer]:
         """Do it.
@@ -98,7 +99,7 @@ class Exchange:
 
     def abort(self, error: Exception) -> None:
         """End it now, with `error`; nothing happens after its end."""
-        if self._verdict is None:
+        if self._verdict is None and not self._is_over:
             self._verdict = error
             if self._running is not None:
                 self._running.cancel()
@@ -118,6 +119,7 @@ class Exchange:
                 raise
             raise raised from error
         finally:
+            self._is_over = True  # what follows must not be cancelled
             if looking.running:
                 looking.stop()
             self._producer.stopProducing()

@@ -105,12 +105,14 @@ def _begin_logging(on_log: Callable[[str], None], *, debug: bool) -> None:
 @implementer(ILogObserver)
 @attrs.frozen
 class _Sentences:
-    """Passes errors on that were written for people: ours, without what they were caused by."""
+    """Passes the faults of our own parts on; what users can help is told as a result or event."""
 
     _on_log: Callable[[str], None]
 
     def __call__(self, event: LogEvent) -> None:
-        level = event.get("log_level")
         ours = str(event.get("log_namespace", "")).startswith("filebody.")
-        if ours and level in {LogLevel.error, LogLevel.critical}:
-            self._on_log(formatEvent(event))
+        if not ours or event.get("log_level") is not LogLevel.critical:
+            return
+        failure = event.get("log_failure")
+        cause = f": {failure.type.__name__}: {failure.value}" if failure is not None else ""
+        self._on_log(f"{formatEvent(event)}{cause} (--debug shows where)")

@@ -76,9 +76,11 @@ class Receiving:
 
     def _tell_waiting(self) -> None:
         again = "Ctrl-C again" if self._signal == signal.SIGINT else "the signal again"
+        over = "\r" if self._screen.terminal is not None else ""  # the ^C that the terminal shows
+        seconds = f"{self._config.grace_seconds:g} s"
         self._screen.err(
-            f"filebody: stopping; transfers under way have {self._config.grace_seconds:g} s to "
-            f"finish ({again} aborts them)"
+            f"{over}filebody: stopping; transfers under way have {seconds} to finish "
+            f"({again} aborts them)"
         )
 
     def _greet(self, url: str) -> None:

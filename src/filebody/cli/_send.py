@@ -195,7 +195,6 @@ class Sending:
         options = self._options
         body = DigestBody(_body(source, allow_changes=options.allow_changes))
         attempt.total_bytes = body.length
-        self._show.begin(source.shown, body.length)
         self._exchange = exchange = Exchange(
             reactor,
             method=options.method,
@@ -206,9 +205,11 @@ class Sending:
             limits=options.limits,
             on_look=self._show.look,
         )
+        self._show.begin(source.shown, body.length)
         try:
             answer = await exchange.run()
         finally:
+            self._show.leave()
             self._exchange = None
             attempt.sent_bytes = exchange.sent_bytes
         attempt.status = answer.status

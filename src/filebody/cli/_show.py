@@ -132,11 +132,14 @@ class Show:
         if self._bar is not None:
             self._bar.look(progress)
 
-    def end(self, result: Result) -> None:
-        """It has been sent, or not."""
+    def leave(self) -> None:
+        """It is not on its way any more."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+
+    def end(self, result: Result) -> None:
+        """This is what became of it."""
         if result.error is not None:
             self._screen.error(result.error)
         if self._as_json:
