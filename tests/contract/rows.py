@@ -250,7 +250,7 @@ def stop_before_start(cls: Any) -> None:
     "It stops first, then closes, once; a failing close is logged",
 )
 def failing_close(cls: Any) -> None:
-    class Stubborn(io.BytesIO):
+    class Stubborn(Stream):
         def close(self) -> None:
             raise OSError("this file cannot be closed")
 

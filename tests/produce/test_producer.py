@@ -28,7 +28,7 @@ from filebody import (
     SliceBody,
     UsageError,
 )
-from tests.contract.rows import Sink, Steps, Watched, outcome_of
+from tests.contract.rows import Sink, Steps, Stream, Watched, outcome_of
 from tests.fakes import FakeReactor, PromptPool
 
 
@@ -274,10 +274,11 @@ def test_a_paused_producer_asks_no_thread(reactor: FakeReactor) -> None:
 
 
 def test_an_abandoned_close_that_fails_is_said_in_the_log(reactor: FakeReactor) -> None:
-    class Stubborn(Threaded):
+    class Stubborn(Stream):
         before_read: Callable[[], None]
+        fileno: Callable[[], int]
 
-        def read(self, size: int | None = -1, /) -> bytes:
+        def read(self, size: int) -> bytes:
             self.before_read()
             return super().read(size)
 
@@ -286,7 +287,8 @@ def test_an_abandoned_close_that_fails_is_said_in_the_log(reactor: FakeReactor) 
 
     with open("/dev/null", "rb") as null:
         steps = Steps()
-        file = Stubborn(null, b"abc")
+        file = Stubborn(b"abc")
+        file.fileno = null.fileno
         producer = FileBodyProducer(file, steps.cooperator)
         outcome = outcome_of(producer.startProducing(Sink()))
         steps.run()
