@@ -2,6 +2,7 @@ import hashlib
 import os
 import socket
 import subprocess
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,9 @@ def test_lines(tmp_path: Path, file: Path) -> None:
             line = running.line("out")
             assert line.startswith(words)
             assert f", sha256 {digits}…, from 127.0.0.1:" in line
+        with urllib.request.urlopen(f"{url}file", timeout=30) as answer:
+            assert answer.read() == CONTENT
+        assert running.line("out").startswith("served file: 97.7 KiB in ")
         assert run("send", file, f"{url}.hidden", cwd=tmp_path).code == 22
         assert running.line("err").startswith("refused PUT /.hidden of 127.0.0.1:")
         with socket.create_connection(("127.0.0.1", int(url.split(":")[-1].rstrip("/")))) as sock:

@@ -320,3 +320,17 @@ def test_a_reader_of_the_output_that_went_away(option: tuple[str, ...], tmp_path
     no_traceback(done.stderr)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "received" / "f").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("value", ["nonsense(", "sha-256=1", "md5=:eA==:"])
+def test_digest_that_cannot_be_compared(value: str, tmp_path: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(200, Repr_Digest=value)
+
+    (tmp_path / "f").write_bytes(CONTENT)
+    with serving(script) as server:
+        outcome = run("send", "f", server.url, cwd=tmp_path)
+    assert outcome.code == 0
+    assert "verified" not in outcome.out
