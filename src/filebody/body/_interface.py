@@ -56,8 +56,9 @@ class Reader(ABC):
     """One pass over a body: the only thing that touches a descriptor.
 
     At most one read may be under way at a time. `read` and `readinto` never block (as far as the
-    operating system can promise it) and belong to the event loop's thread; `read_blocking` may
-    block and belongs to a worker thread; `close` may be called at any time.
+    operating system can promise it) and belong to the event loop's thread, as `close` does;
+    `read_blocking` may block and belongs to a worker thread. `close` may be called at any time:
+    while `read_blocking` is under way, and from within a read by the source itself.
 
     After the end every read answers the end again. After an error the reader can only be closed:
     what a further read gave could lie behind a gap.

@@ -1,7 +1,7 @@
 """Files at whose positions can be read: without waiting where the page cache has the bytes.
 
-DESIGN.md, decision 1: `preadv2(2)` with RWF_NOWAIT answers EAGAIN instead of waiting for a disk.
-Positions are given with each call, so the file's own position is neither used nor moved.
+`preadv2(2)` with RWF_NOWAIT answers EAGAIN instead of waiting for a disk: then a thread reads that
+piece. File systems that do not know the flag (FUSE, tmpfs) are read by threads alone. Positions are given with each call, so the file's own position is neither used nor moved.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ class _Scratch(threading.local):
         self._view = memoryview(bytearray(1 << 16))
 
     def view(self, size: int) -> memoryview:
+        """Room for `size` bytes, or for as many as a read gives at most."""
+        if size < 1:
+            return self._view[:0]
         if size > len(self._view):
             self._view = memoryview(bytearray(min(size, MAX_PIECE)))
         return self._view if size == len(self._view) else self._view[:size]
@@ -77,26 +80,29 @@ class RegularReader(SourceReader):
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         """See `Reader.readinto`; the bytes are copied once, from the page cache to `buffer`."""
-        return self._guarded(self._take_into, memoryview(buffer))
-
-    def _take(self, size: int) -> bytes | None:
-        view = _scratch.view(max(size, 0))
-        count = self._take_into(view)
-        if count is None:
-            return None
-        return bytes(view if count == size else view[:count])
-
-    def _take_into(self, view: memoryview) -> int | None:
-        wanted = self._wanted(len(view))
-        count = self._fill(view if wanted == len(view) else view[:wanted]) if wanted else 0
-        if count is not None:
-            self._account(count)
+        if self._closed or self._failed:
+            raise self._refusal()
+        # Nothing here calls back, and no thread reads now: nobody can close us under this read.
+        try:
+            wanted = self._wanted(len(buffer))
+            view = buffer if wanted == len(buffer) else memoryview(buffer)[:wanted]
+            count = self._fill(view) if wanted else 0
+            if count is not None:
+                self._account(count)
+        except BaseException:
+            self._failed = True
+            raise
         return count
 
-    def _read_source(self, size: int) -> bytes | None:
-        raise NotImplementedError  # _take does without: it would be one more copy
+    def read(self, size: int) -> bytes | None:
+        """See `Reader.read`."""
+        view = _scratch.view(size)
+        count = self.readinto(view)
+        if count is None:
+            return None
+        return bytes(view if count == len(view) else view[:count])
 
-    def _fill(self, view: memoryview) -> int | None:
+    def _fill(self, view: bytearray | memoryview) -> int | None:
         if self._nowait is None:
             return None
         position = self._start + self._offset

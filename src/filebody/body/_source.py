@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from filebody.body._interface import Reader, WaitBy
 from filebody.errors import BodyShrank, UsageError
@@ -15,9 +15,6 @@ __all__ = ["MAX_PIECE", "DescriptorOwner", "SourceReader"]
 # A single read asks for no more than this, whatever the caller's buffer: it bounds both memory and
 # the time that one copy from the page cache holds the event loop.
 MAX_PIECE = 1 << 20
-
-_Into = TypeVar("_Into")
-_Taken = TypeVar("_Taken")
 
 
 class DescriptorOwner(Protocol):
@@ -33,8 +30,8 @@ class DescriptorOwner(Protocol):
 class SourceReader(Reader):
     """A reader of one source, from `offset` up to `stop`.
 
-    Subclasses give `_read_source` and `_close_source`, and `_read_source_blocking` if waiting
-    makes a difference. Positions, ends, and closing under a read in flight are here; so is that
+    Subclasses give `_close_source`, and `_read_source` or else `read` and `readinto`, and
+    `_read_source_blocking` if waiting makes a difference. Positions, ends, and closing under a read in flight are here; so is that
     nothing is read after an error.
 
     Args:
@@ -62,9 +59,9 @@ class SourceReader(Reader):
         self._in_flight = False
         self._lock = threading.Lock()
 
-    @abstractmethod
     def _read_source(self, size: int) -> bytes | None:
         """Read up to `size` bytes without blocking; empty at the end, None when not ready."""
+        raise NotImplementedError
 
     @abstractmethod
     def _close_source(self) -> None:
@@ -97,13 +94,20 @@ class SourceReader(Reader):
 
     def read(self, size: int) -> bytes | None:
         """See `Reader.read`."""
-        return self._guarded(self._take, size)
+        if self._closed or self._failed:
+            raise self._refusal()
+        self._in_flight = True  # the source may call back and close us
+        return self._finish(self._read_source, size)
 
     def read_blocking(self, size: int) -> bytes | None:
         """See `Reader.read_blocking`."""
-        if not self._begin():  # it was closed before its turn in a thread came
-            return None
-        return self._finish(self._take_blocking, size)
+        with self._lock:
+            if self._closed:  # before its turn in a thread came
+                return None
+            if self._failed:
+                raise self._refusal()
+            self._in_flight = True
+        return self._finish(self._read_source_blocking, size)
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         """See `Reader.readinto`."""
@@ -123,25 +127,16 @@ class SourceReader(Reader):
                 return
         self._close_source()
 
-    def _guarded(self, take: Callable[[_Into], _Taken], into: _Into) -> _Taken:
-        if not self._begin():
-            raise UsageError(f"the reader of {self._source} is closed")
-        return self._finish(take, into)
+    def _refusal(self) -> UsageError:
+        if self._closed:
+            return UsageError(f"the reader of {self._source} is closed")
+        # Going on behind a gap would make a damaged body look whole.
+        return UsageError(f"a read of {self._source} failed before: begin another pass")
 
-    def _begin(self) -> bool:
-        """Note that a read is under way; False if the reader is closed."""
-        with self._lock:
-            if self._closed:
-                return False
-            if self._failed:  # going on behind a gap would make a damaged body look whole
-                raise UsageError(f"a read of {self._source} failed before: begin another pass")
-            self._in_flight = True
-            return True
-
-    def _finish(self, take: Callable[[_Into], _Taken], into: _Into) -> _Taken:
-        """Run `take(into)`; if `close` was called meanwhile, carry it out."""
+    def _finish(self, read_source: Callable[[int], bytes | None], size: int) -> bytes | None:
+        """Carry out a read, and then a `close` that was called meanwhile."""
         try:
-            return take(into)
+            return self._take(read_source, size)
         except BaseException:
             self._failed = True
             raise
@@ -152,13 +147,7 @@ class SourceReader(Reader):
             if closed:
                 self._close_source()
 
-    def _take(self, size: int) -> bytes | None:
-        return self._take_from(self._read_source, size)
-
-    def _take_blocking(self, size: int) -> bytes | None:
-        return self._take_from(self._read_source_blocking, size)
-
-    def _take_from(self, read_source: Callable[[int], bytes | None], size: int) -> bytes | None:
+    def _take(self, read_source: Callable[[int], bytes | None], size: int) -> bytes | None:
         wanted = self._wanted(size)
         while self._to_drop and wanted:
             dropped = read_source(min(self._to_drop, MAX_PIECE))
@@ -177,22 +166,21 @@ class SourceReader(Reader):
         """How much to ask the source for when the caller asks for `size`; 0 at the end."""
         if size < 1:
             raise UsageError(f"a read needs room for at least 1 byte, not {size}")
-        if self._ended:
-            return 0
         if size > MAX_PIECE:
             size = MAX_PIECE
-        if self._stop is None:
+        if self._ended:
+            return 0
+        if self._stop is None or self._offset + size <= self._stop:
             return size
-        return min(size, self._stop - self._offset)
+        return self._stop - self._offset
 
     def _account(self, count: int) -> None:
         """Move on by `count` bytes, or note the end; see that an end is a true end."""
-        if self._ended:
-            return
         self._offset += count
-        if not count and self._exact and self._stop is not None and self._offset < self._stop:
+        if (count and self._offset != self._stop) or self._ended:
+            return
+        if self._exact and self._stop is not None and self._offset < self._stop:
             position = self._source_position()
             raise BodyShrank(self._source, position, position + self._stop - self._offset)
-        if not count or self._offset == self._stop:
-            self._check_end()
-            self._ended = True
+        self._check_end()
+        self._ended = True
