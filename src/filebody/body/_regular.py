@@ -1,7 +1,8 @@
 """Files at whose positions can be read: without waiting where the page cache has the bytes.
 
 `preadv2(2)` with RWF_NOWAIT answers EAGAIN instead of waiting for a disk: then a thread reads that
-piece. File systems that do not know the flag (FUSE, tmpfs) are read by threads alone. Positions are given with each call, so the file's own position is neither used nor moved.
+piece. File systems that do not know the flag (FUSE, tmpfs) are read by threads alone. Positions
+are given with each call, so the file's own position is neither used nor moved.
 """
 
 from __future__ import annotations

@@ -31,8 +31,8 @@ class SourceReader(Reader):
     """A reader of one source, from `offset` up to `stop`.
 
     Subclasses give `_close_source`, and `_read_source` or else `read` and `readinto`, and
-    `_read_source_blocking` if waiting makes a difference. Positions, ends, and closing under a read in flight are here; so is that
-    nothing is read after an error.
+    `_read_source_blocking` if waiting makes a difference. Positions, ends, and closing under a
+    read in flight are here; so is that nothing is read after an error.
 
     Args:
         source: The name for messages.
