@@ -8,20 +8,23 @@ Markdown, which is what stands in the README:
 
 from __future__ import annotations
 
+import importlib
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from docutils import nodes
-    from sphinx.application import Sphinx
-    from sphinx.util.typing import ExtensionMetadata
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
 
+if TYPE_CHECKING:
     from tests.contract.rows import Row
 
 _ROOT = Path(__file__).resolve().parents[2]
+_SOURCE = _ROOT / "tests" / "contract" / "rows.py"
 _TRACKERS = {"T": "twisted/twisted", "Q": "twisted/treq"}
 
 
@@ -29,9 +32,8 @@ def rows() -> list[Row]:
     """The rows, as the tests have them."""
     if str(_ROOT) not in sys.path:
         sys.path.insert(0, str(_ROOT))
-    from tests.contract.rows import ROWS
-
-    return ROWS
+    found: list[Row] = importlib.import_module("tests.contract.rows").ROWS
+    return found
 
 
 def markdown(table: Iterable[Row]) -> str:
@@ -47,17 +49,15 @@ def _link(issue: re.Match[str]) -> str:
     return f"[{issue[0]}]({url})"
 
 
+class _ContractTable(SphinxDirective):
+    def run(self) -> list[nodes.Node]:
+        self.env.note_dependency(str(_SOURCE))
+        return self.parse_text_to_nodes(markdown(rows()))
+
+
 def setup(app: Sphinx) -> ExtensionMetadata:
     """Register the directive."""
-    from sphinx.util.docutils import SphinxDirective
-
-    class ContractTable(SphinxDirective):
-        def run(self) -> list[nodes.Node]:
-            source = _ROOT / "tests" / "contract" / "rows.py"
-            self.env.note_dependency(str(source))
-            return self.parse_text_to_nodes(markdown(rows()))
-
-    app.add_directive("contract-table", ContractTable)
+    app.add_directive("contract-table", _ContractTable)
     return {"version": "1", "parallel_read_safe": True}
 
 

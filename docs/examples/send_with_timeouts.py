@@ -1,0 +1,33 @@
+"""Give up when all of it takes too long, or when nothing has moved for a while."""
+
+import sys
+from typing import Any
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.task import react
+from twisted.web.client import Agent, ResponseNeverReceived
+
+from filebody import FileBodyProducer, PathBody, Progress
+
+
+async def main(reactor: Any, path: str, url: str, stall_seconds: str, total_seconds: str) -> None:
+    def moved(_: Progress) -> None:
+        stalled.reset(float(stall_seconds))
+
+    producer = FileBodyProducer(PathBody(path), on_progress=moved)
+    request = Agent(reactor).request(b"PUT", url.encode(), None, producer)
+    stalled = reactor.callLater(float(stall_seconds), request.cancel)
+    in_all = reactor.callLater(float(total_seconds), request.cancel)
+    try:
+        response = await request
+    except (ResponseNeverReceived, CancelledError) as error:
+        is_timeout = not (stalled.active() and in_all.active())
+        sys.exit("took too long: given up" if is_timeout else f"no answer: {error}")
+    finally:
+        for timer in (stalled, in_all):
+            if timer.active():
+                timer.cancel()
+    print(response.code)
+
+
+react(main, sys.argv[1:])
