@@ -16,11 +16,12 @@ import attrs
 
 from filebody.body._descriptor import DescriptorReader
 from filebody.body._identity import FileIdentity, has_true_size
-from filebody.body._interface import Body, Reader
+from filebody.body._interface import Reader
 from filebody.body._object import ObjectReader
-from filebody.body._range import check_length, clip
+from filebody.body._range import check_length
 from filebody.body._regular import RegularReader
-from filebody.errors import NotReplayable, UsageError
+from filebody.body._source import SourceBody
+from filebody.errors import UsageError
 
 __all__ = ["FileBody"]
 
@@ -34,7 +35,7 @@ _DECOMPRESSORS = (
 )
 
 
-class FileBody(Body):
+class FileBody(SourceBody):
     """A body read from an open binary file, from its current position on.
 
     Regular files (opened by `open`, by `tempfile` or as `io.FileIO`) are read at explicit
@@ -80,17 +81,11 @@ class FileBody(Body):
         self.length = self._facts.length if length is None else length
         self.replayable = self._facts.positioned and not close
         self._identity = None if allow_changes else self._facts.identity
-        self._opened = False
 
     def __repr__(self) -> str:
         return f"<FileBody {self.source} length={self.length}>"
 
-    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
-        """See `Body.open`."""
-        end = clip(self.source, self.length, offset, stop)
-        if self._opened and not self.replayable:
-            raise NotReplayable(self.source)
-        self._opened = True
+    def _reader(self, offset: int, stop: int | None) -> Reader:
         exact = self.length is not None
         facts = self._facts
         if facts.positioned:
@@ -99,7 +94,7 @@ class FileBody(Body):
                 self._file,
                 start=facts.start,
                 offset=offset,
-                stop=end,
+                stop=stop,
                 exact=exact,
                 identity=self._identity,
                 device=facts.device,
@@ -111,7 +106,7 @@ class FileBody(Body):
                 self._file,
                 take_buffered=functools.partial(_take_buffered, self._inner),
                 offset=offset,
-                stop=end,
+                stop=stop,
                 exact=exact,
                 close_file=self._close,
             )
@@ -119,7 +114,7 @@ class FileBody(Body):
             self.source,
             self._file,
             offset=offset,
-            stop=end,
+            stop=stop,
             exact=exact,
             blocks=facts.blocks,
             identity=self._identity,

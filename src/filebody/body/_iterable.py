@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from filebody.body._interface import Body, Reader
-from filebody.body._range import check_length, clip
-from filebody.body._source import SourceReader
-from filebody.errors import NotReplayable
+from filebody.body._interface import Reader
+from filebody.body._range import check_length
+from filebody.body._source import SourceBody, SourceReader
 
 __all__ = ["IterableBody"]
 
 
-class IterableBody(Body):
+class IterableBody(SourceBody):
     """A body of the pieces that an iterable gives, such as a generator.
 
     The pieces may have any size; empty ones are skipped. The iterable is advanced on the event
@@ -38,19 +37,13 @@ class IterableBody(Body):
         self.source = source
         self.replayable = not isinstance(pieces, Iterator)
         self._pieces = pieces
-        self._opened = False
 
     def __repr__(self) -> str:
         return f"<IterableBody {self.source} length={self.length}>"
 
-    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
-        """See `Body.open`."""
-        end = clip(self.source, self.length, offset, stop)
-        if self._opened and not self.replayable:
-            raise NotReplayable(self.source)
-        self._opened = True
+    def _reader(self, offset: int, stop: int | None) -> Reader:
         exact = self.length is not None
-        return _IterableReader(self.source, self._pieces, offset, end, exact=exact)
+        return _IterableReader(self.source, self._pieces, offset, stop, exact=exact)
 
 
 class _IterableReader(SourceReader):

@@ -7,15 +7,15 @@ import stat
 
 from filebody.body._descriptor import DescriptorReader
 from filebody.body._identity import FileIdentity, has_true_size
-from filebody.body._interface import Body, Reader
-from filebody.body._range import clip
+from filebody.body._interface import Reader
 from filebody.body._regular import RegularReader
-from filebody.errors import BodyReadError, NotReplayable, UsageError
+from filebody.body._source import SourceBody
+from filebody.errors import BodyReadError, UsageError
 
 __all__ = ["PathBody"]
 
 
-class PathBody(Body):
+class PathBody(SourceBody):
     """A body read from a path; replayable if a regular file is there.
 
     The file is looked at (its size, times and inode) when the body is made, and opened by the
@@ -52,19 +52,13 @@ class PathBody(Body):
         self._device = status.st_dev if self._identity else None
         self._allow_changes = allow_changes
         self._pollable = stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode)
-        self._opened = False
         self.length = status.st_size if self._identity else None
         self.replayable = self._identity is not None
 
     def __repr__(self) -> str:
         return f"<PathBody {self.source} length={self.length}>"
 
-    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
-        """See `Body.open`."""
-        end = clip(self.source, self.length, offset, stop)
-        if self._opened and not self.replayable:
-            raise NotReplayable(self.source)
-        self._opened = True
+    def _reader(self, offset: int, stop: int | None) -> Reader:
         exact = self.length is not None
         if self._pollable:
             return DescriptorReader(
@@ -72,7 +66,7 @@ class PathBody(Body):
                 _LateFile(self.path, None),
                 take_buffered=bytes,
                 offset=offset,
-                stop=end,
+                stop=stop,
                 exact=exact,
                 close_file=True,
             )
@@ -82,7 +76,7 @@ class PathBody(Body):
             _LateFile(self.path, identity),
             start=0,
             offset=offset,
-            stop=end,
+            stop=stop,
             exact=exact,
             identity=identity,
             device=self._device,

@@ -1,4 +1,4 @@
-"""The part of a reader that does not depend on what it reads from: range, end, and closing."""
+"""What does not depend on the source: a body's passes, a reader's range, end, and closing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import Protocol
 
-from filebody.body._interface import Reader, WaitBy
-from filebody.errors import BodyShrank, UsageError
+from filebody.body._interface import Body, Reader, WaitBy
+from filebody.body._range import clip
+from filebody.errors import BodyShrank, NotReplayable, UsageError
 
-__all__ = ["MAX_PIECE", "DescriptorOwner", "SourceReader"]
+__all__ = ["MAX_PIECE", "DescriptorOwner", "SourceBody", "SourceReader"]
 
 # A single read asks for no more than this, whatever the caller's buffer: it bounds both memory and
 # the time that one copy from the page cache holds the event loop.
@@ -25,6 +26,27 @@ class DescriptorOwner(Protocol):
 
     def close(self) -> None:
         """Close it; nothing happens when it is closed."""
+
+
+class SourceBody(Body):
+    """A body of one source, which may allow one pass only.
+
+    Subclasses give `_reader`.
+    """
+
+    _passes = 0
+
+    @abstractmethod
+    def _reader(self, offset: int, stop: int | None) -> Reader:
+        """A reader of the range, which is known to lie in the body."""
+
+    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+        """See `Body.open`."""
+        end = clip(self.source, self.length, offset, stop)
+        if self._passes and not self.replayable:
+            raise NotReplayable(self.source)
+        self._passes += 1
+        return self._reader(offset, end)
 
 
 class SourceReader(Reader):
