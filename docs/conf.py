@@ -4,6 +4,8 @@ import importlib.metadata
 import sys
 from pathlib import Path
 
+from sphinx.application import Sphinx
+
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
 project = "filebody"
@@ -27,6 +29,8 @@ myst_heading_anchors = 3
 # What stands in single backticks in a docstring is code, and a link where there is such a name.
 default_role = "py:obj"
 autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {"IConsumer": "IConsumer", "IBodyProducer": "IBodyProducer"}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88
@@ -41,3 +45,25 @@ html_css_files = ["tables.css"]
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "friendly"
+
+
+def keep_returns_whole(*arguments: object) -> None:
+    """Keep napoleon from taking a sentence up to its colon for a type.
+
+    It looks for one in the first line of "Returns:" only, so that this line gets one word.
+    """
+    lines = arguments[-1]
+    assert isinstance(lines, list)
+    for number, line in enumerate(lines):
+        if line.strip() == "Returns:" and number + 1 < len(lines):
+            first = lines[number + 1]
+            indent = first[: len(first) - len(first.lstrip())]
+            word, _, rest = first.strip().partition(" ")
+            if rest:
+                lines[number + 1 : number + 2] = [indent + word, indent + rest]
+            return
+
+
+def setup(app: Sphinx) -> None:
+    """Put that before napoleon, whose priority is 500."""
+    app.connect("autodoc-process-docstring", keep_returns_whole, priority=400)

@@ -17,7 +17,7 @@ from sphinx.util.typing import ExtensionMetadata
 
 from filebody.produce._state import ACTIVE, TABLE, Input, State
 
-_WIDTH, _HEIGHT = 720, 330
+_WIDTH, _HEIGHT = 720, 295
 _BOX = (130, 44)
 _MIDDLES = {
     State.NEW: (75, 125),
@@ -64,7 +64,8 @@ def arrows() -> list[Arrow]:
     for (state, given), then in TABLE.items():
         if then is state:
             continue
-        is_shared = state in ACTIVE and all(TABLE[other, given] is then for other in ACTIVE)
+        leaves = state in ACTIVE and then not in ACTIVE
+        is_shared = leaves and all(TABLE[other, given] is then for other in ACTIVE)
         inputs = found.setdefault((None if is_shared else state, then), [])
         if given not in inputs:
             inputs.append(given)

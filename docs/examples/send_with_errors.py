@@ -5,7 +5,7 @@ import sys
 import treq
 from twisted.internet.error import ConnectError
 from twisted.internet.task import react
-from twisted.web.client import RequestGenerationFailed, ResponseFailed
+from twisted.web.client import RequestGenerationFailed, RequestTransmissionFailed, ResponseFailed
 
 from filebody import BodyError, FileBodyProducer, PathBody
 
@@ -18,7 +18,7 @@ async def main(_reactor: object, path: str, url: str) -> None:
         sys.exit(f"the file cannot be read: {error}")
     except RequestGenerationFailed as failed:  # the body did not come as it was promised
         sys.exit(f"not sent: {failed.reasons[0].value}")
-    except ResponseFailed as failed:  # among them: redirects, a connection that was lost
+    except (RequestTransmissionFailed, ResponseFailed) as failed:  # redirects are among these
         sys.exit(f"no answer: {failed.reasons[0].value!r}")
     except ConnectError as error:
         sys.exit(f"no connection: {error}")

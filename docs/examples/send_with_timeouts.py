@@ -5,7 +5,7 @@ from typing import Any
 
 from twisted.internet.defer import CancelledError
 from twisted.internet.task import react
-from twisted.web.client import Agent, ResponseNeverReceived
+from twisted.web.client import Agent, RequestGenerationFailed, ResponseFailed
 
 from filebody import FileBodyProducer, PathBody, Progress
 
@@ -20,9 +20,10 @@ async def main(reactor: Any, path: str, url: str, stall_seconds: str, total_seco
     in_all = reactor.callLater(float(total_seconds), request.cancel)
     try:
         response = await request
-    except (ResponseNeverReceived, CancelledError) as error:
-        is_timeout = not (stalled.active() and in_all.active())
-        sys.exit("took too long: given up" if is_timeout else f"no answer: {error}")
+    except (CancelledError, RequestGenerationFailed, ResponseFailed):
+        if stalled.active() and in_all.active():
+            raise  # it was not cancelled by a timer
+        sys.exit("took too long: given up")
     finally:
         for timer in (stalled, in_all):
             if timer.active():

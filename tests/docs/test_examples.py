@@ -1,0 +1,345 @@
+"""Every example runs, against real servers, and does what its page says."""
+
+from __future__ import annotations
+
+import hashlib
+import http.server
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from email.parser import BytesParser
+from email.policy import HTTP
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import dispositions, environment
+from tests.docs.pages import DOCS, EXAMPLES, TIMEOUT_SECONDS, run_example
+from tests.peers.cutter import Cutter
+from tests.programs import require_program
+from tests.receiver.process import ReceiverProcess
+
+CONTENT = os.urandom(2_500_000)
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[ReceiverProcess]:
+    with ReceiverProcess(tmp_path) as process:
+        yield process
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source.bin"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def stored(receiver: ReceiverProcess, name: str) -> bytes:
+    return (receiver.directory / name).read_bytes()
+
+
+def test_every_example_is_on_a_page_and_is_run_here() -> None:
+    pages = "".join(page.read_text() for page in DOCS.rglob("*.md"))
+    here = Path(__file__).read_text()
+    for example in EXAMPLES.iterdir():
+        if example.is_file():
+            assert f"examples/{example.name}\n" in pages
+            assert f'"{example.name}"' in here or f'"{example.stem}"' in here, example.name
+
+
+def test_send_with_treq(receiver: ReceiverProcess, source: Path) -> None:
+    printed = run_example("send_with_treq.py", source, f"{receiver.url}to.bin")
+    assert printed.startswith('201 {"name": "to.bin"')
+    assert stored(receiver, "to.bin") == CONTENT
+
+
+def test_upload(receiver: ReceiverProcess, source: Path) -> None:
+    printed = run_example("upload.py", source, f"{receiver.url}to.bin")
+    assert printed.endswith(
+        "2500000 of 2500000 bytes\r2500000 bytes have arrived as they were sent\n"
+    )
+    assert stored(receiver, "to.bin") == CONTENT
+    refused = run_example("upload.py", source, f"{receiver.url}to.bin", code=1)
+    assert "refused: 409 Conflict" in refused
+
+
+def test_send_pipe(receiver: ReceiverProcess) -> None:
+    printed = run_example("send_pipe.py", f"{receiver.url}to.bin", stdin=CONTENT)
+    assert printed.startswith("201 ")
+    assert stored(receiver, "to.bin") == CONTENT
+
+
+def test_send_with_progress(receiver: ReceiverProcess, source: Path) -> None:
+    printed = run_example("send_with_progress.py", source, f"{receiver.url}to.bin")
+    assert "100%, 0 s left\n201 " in printed
+    assert stored(receiver, "to.bin") == CONTENT
+
+
+def test_client_for_all(tmp_path: Path) -> None:
+    path = tmp_path / "source.txt"
+    path.write_bytes(b"path")
+    with ReceiverProcess(tmp_path, overwrite=True) as receiver:
+        printed = run_example("client_for_all.py", path, f"{receiver.url}to", stdin=b"pipe")
+    answers = [json.loads(line[4:]) for line in printed.splitlines() if line]
+    sent = [hashlib.sha256(content).hexdigest() for content in (b"path", b"bytes", b"pipe")]
+    assert [answer["sha256"] for answer in answers] == sent
+
+
+class FormServer(http.server.BaseHTTPRequestHandler):
+    """Keeps the body of a POST."""
+
+    body = b""
+
+    def do_POST(self) -> None:
+        FormServer.body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def test_send_form(source: Path) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), FormServer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}/"
+        assert run_example("send_form.py", source, url) == "200 \n"
+        thread.join(TIMEOUT_SECONDS)
+    form = FormServer.body
+    boundary = form[2 : form.index(b"\r\n")]
+    head = b"Content-Type: multipart/form-data; boundary=" + boundary + b"\r\n\r\n"
+    message = BytesParser(policy=HTTP).parsebytes(head + form)
+    parts = {
+        part.get_param("name", header="content-disposition"): part for part in message.iter_parts()
+    }
+    assert parts["comment"].get_payload(decode=True) == b"as promised"
+    assert parts["file"].get_filename() == "source.bin"
+    assert CONTENT in form
+
+
+def test_send_with_errors(receiver: ReceiverProcess, source: Path, tmp_path: Path) -> None:
+    to = f"{receiver.url}to.bin"
+    assert run_example("send_with_errors.py", source, to) == "sent\n"
+    assert "refused: 409" in run_example("send_with_errors.py", source, to, code=1)
+    missing = run_example("send_with_errors.py", tmp_path / "missing", to, code=1)
+    assert missing.startswith("the file cannot be read: ")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    nobody = run_example("send_with_errors.py", source, f"http://127.0.0.1:{port}/", code=1)
+    assert nobody.startswith("no connection: ")
+    with Cutter(after_bytes=1000) as cutter:
+        url = f"http://127.0.0.1:{cutter.port}/"
+        assert "no answer: " in run_example("send_with_errors.py", source, url, code=1)
+
+
+def test_send_with_errors_tells_of_a_body_that_changed(receiver: ReceiverProcess) -> None:
+    """The file is cut short between the moment at which it is described and its first read."""
+    program = (
+        "import os, sys, runpy, filebody\n"
+        "class Cut(filebody.PathBody):\n"
+        "    def __init__(self, path):\n"
+        "        super().__init__(path)\n"
+        "        os.truncate(path, 10)\n"
+        "filebody.PathBody = Cut\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_path(sys.argv[0], run_name='__main__')\n"
+    )
+    path = receiver.directory.parent / "cut.bin"
+    path.write_bytes(CONTENT)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            program,
+            EXAMPLES / "send_with_errors.py",
+            path,
+            receiver.url + "to",
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert done.stderr.startswith(f"not sent: {path} ")
+    assert done.returncode == 1
+
+
+def test_send_again(receiver: ReceiverProcess, source: Path) -> None:
+    """The first connection is cut; the second goes through."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def cut_once_then_pass_on() -> None:
+        with listener:
+            first, _ = listener.accept()
+            first.recv(1000)
+            first.close()
+            second, _ = listener.accept()
+            with second, socket.create_connection(receiver.address) as target:
+                back = threading.Thread(target=pass_on, args=(target, second))
+                back.start()
+                pass_on(second, target)
+                back.join(TIMEOUT_SECONDS)
+
+    def pass_on(source: socket.socket, target: socket.socket) -> None:
+        while data := source.recv(1 << 16):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_WR)
+
+    thread = threading.Thread(target=cut_once_then_pass_on)
+    thread.start()
+    port = listener.getsockname()[1]
+    printed = run_example("send_again.py", source, f"http://127.0.0.1:{port}/to.bin")
+    thread.join(TIMEOUT_SECONDS)
+    assert re.fullmatch(r"attempt 1 failed: \w+\n201\n", printed), printed
+    assert stored(receiver, "to.bin") == CONTENT
+
+
+@pytest.mark.parametrize("limits", [("0.2", "30"), ("30", "0.2")])
+def test_send_with_timeouts(
+    receiver: ReceiverProcess, source: Path, limits: tuple[str, str]
+) -> None:
+    to = f"{receiver.url}to.bin"
+    assert run_example("send_with_timeouts.py", source, to, "30", "30") == "201\n"
+    with source.open("wb") as file:
+        file.truncate(100_000_000)  # more than all buffers on the way hold
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        printed = run_example("send_with_timeouts.py", source, url, *limits, code=1)
+    assert printed == "took too long: given up\n"
+
+
+def test_send_parts(receiver: ReceiverProcess, source: Path) -> None:
+    printed = run_example("send_parts.py", source, f"{receiver.url}part-")
+    assert printed.splitlines() == [
+        "201 bytes 0 to 1048575",
+        "201 bytes 1048576 to 2097151",
+        "201 bytes 2097152 to 2499999",
+    ]
+    parts = sorted(receiver.directory.glob("part-*"))
+    assert b"".join(part.read_bytes() for part in parts) == CONTENT
+
+
+def test_send_joined(receiver: ReceiverProcess, tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        path.write_text(f"this is {path.name}\n")
+    printed = run_example("send_joined.py", f"{receiver.url}all", *paths)
+    expected = "".join(f"== {path}\nthis is {path.name}\n" for path in paths).encode()
+    assert printed == f"{len(expected)} bytes\n201\n"
+    assert stored(receiver, "all") == expected
+
+
+def test_send_log(receiver: ReceiverProcess, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(CONTENT)
+    done = threading.Event()
+
+    def write() -> None:
+        with log.open("ab", buffering=0) as file:
+            while not done.wait(0.0005):
+                file.write(b"one more line\n")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        printed = run_example("send_log.py", log, f"{receiver.url}log")
+    finally:
+        done.set()
+        writer.join(TIMEOUT_SECONDS)
+    count = int(re.fullmatch(r"201 the first (\d+) bytes\n", printed)[1])  # type: ignore[index]
+    assert len(CONTENT) <= count < log.stat().st_size
+    assert stored(receiver, "log") == log.read_bytes()[:count]
+
+
+def test_receive(tmp_path: Path) -> None:
+    with dispositions():
+        process = subprocess.Popen(
+            [sys.executable, EXAMPLES / "receive.py", tmp_path / "inbox"],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    with process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().strip()
+            path = tmp_path / "a.txt"
+            path.write_text("content")
+            run_example("send_with_treq.py", path, f"{url}b.txt")
+            assert process.stdout.readline() == f"b.txt: 7 bytes at {tmp_path}/inbox/b.txt\n"
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=TIMEOUT_SECONDS)
+        finally:
+            process.kill()
+    assert "Traceback" not in errors
+    assert [file.name for file in (tmp_path / "inbox").iterdir()] == ["b.txt"]
+
+
+def test_own_bodies(tmp_path: Path) -> None:
+    """The tests in "check_bodies.py", of "form_body.py" and "pattern_body.py"."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "twisted.trial",
+            "--temp-directory",
+            tmp_path / "trial",
+            "check_bodies",
+        ],
+        cwd=EXAMPLES,
+        env=environment({"PYTHONDONTWRITEBYTECODE": "1"}),
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Ran 3 tests" in done.stdout
+
+
+@pytest.mark.peer
+def test_behind_nginx(receiver: ReceiverProcess, source: Path, tmp_path: Path) -> None:
+    program = require_program("nginx")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = (EXAMPLES / "nginx.conf").read_text()
+    server = server.replace("127.0.0.1:8080", "{}:{}".format(*receiver.address))
+    server = server.replace("127.0.0.1:8081", f"127.0.0.1:{port}")
+    config = tmp_path / "nginx.conf"
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    directories = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in kinds)
+    config.write_text(
+        f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
+        f"events {{}}\nhttp {{ access_log off;\n{directories}{server}}}\n"
+    )
+    nginx = subprocess.Popen([program, "-p", tmp_path, "-c", config], stderr=subprocess.DEVNULL)
+    try:
+        url = f"http://127.0.0.1:{port}/"
+        wait_for(port, nginx)
+        run_example("upload.py", source, f"{url}by-length.bin")
+        run_example("send_pipe.py", f"{url}chunked.bin", stdin=CONTENT)
+    finally:
+        nginx.terminate()
+        nginx.wait(TIMEOUT_SECONDS)
+    assert stored(receiver, "by-length.bin") == stored(receiver, "chunked.bin") == CONTENT
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Until something listens on the port."""
+    while True:
+        assert process.poll() is None, "it has ended"
+        try:
+            socket.create_connection(("127.0.0.1", port), TIMEOUT_SECONDS).close()
+        except ConnectionRefusedError:
+            os.sched_yield()
+        else:
+            return
