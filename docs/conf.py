@@ -1,10 +1,16 @@
 """How the pages are built: offline, from the docstrings, the tests and the program itself."""
 
 import importlib.metadata
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
+import attrs
+from docutils import nodes
 from sphinx.application import Sphinx
+
+import filebody
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -41,7 +47,7 @@ napoleon_use_rtype = False
 html_theme = "furo"
 html_title = "filebody"
 html_static_path: list[str] = ["_static"]
-html_css_files = ["tables.css"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 html_show_sourcelink = False
 pygments_style = "friendly"
@@ -64,6 +70,29 @@ def keep_returns_whole(*arguments: object) -> None:
             return
 
 
+def show_attrs_defaults(*arguments: Any) -> tuple[str, str] | None:
+    """Put the defaults into a signature that attrs has written: it looks them up by name."""
+    _, what, _, value, _, signature, returns = arguments
+    if what != "class" or not attrs.has(value) or not signature:
+        return None
+    fields = attrs.fields_dict(value)
+    shown = re.sub(
+        r"attr_dict\['(\w+)'\]\.default", lambda found: repr(fields[found[1]].default), signature
+    )
+    return shown, returns
+
+
+def find_by_public_name(app: Sphinx, env: Any, node: Any, child: nodes.Node) -> Any:
+    """Docstrings say `UsageError`, wherever they stand: look in the package, too."""
+    target = node.get("reftarget")
+    if node.get("refdomain") != "py" or target not in filebody.__all__:
+        return None
+    arguments = (env, node["refdoc"], app.builder, "obj", f"filebody.{target}", node, child)
+    return env.get_domain("py").resolve_xref(*arguments)
+
+
 def setup(app: Sphinx) -> None:
-    """Put that before napoleon, whose priority is 500."""
+    """Put the first of these before napoleon, whose priority is 500."""
     app.connect("autodoc-process-docstring", keep_returns_whole, priority=400)
+    app.connect("autodoc-process-signature", show_attrs_defaults)
+    app.connect("missing-reference", find_by_public_name)

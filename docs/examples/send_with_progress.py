@@ -19,8 +19,9 @@ class Display:
         self.latest = progress
 
     def show(self) -> None:
-        if self.latest is not None and self.latest.fraction is not None:
-            print(f"{self.latest.fraction:.0%}, {self.latest.remaining_seconds or 0:.0f} s left")
+        latest = self.latest
+        if latest is not None and latest.fraction is not None:
+            print(f"{latest.fraction:.0%}, {latest.remaining_seconds or 0:.0f} s left")
 
 
 async def main(_reactor: Any, path: str, url: str) -> None:

@@ -89,6 +89,12 @@ def test_the_command_s_own_help_is_there(built: Path) -> None:
     assert "Exit codes" in text
 
 
+def test_the_settings_show_their_defaults(built: Path) -> None:
+    text = text_of(built / "reference" / "receiver.html")
+    assert "max_connections: int = 1000" in text
+    assert "attr_dict" not in text
+
+
 def test_the_errors_are_a_tree_of_links(built: Path) -> None:
     page = (built / "reference" / "errors.html").read_text()
     for name in filebody.errors.__all__:
