@@ -126,11 +126,12 @@ class SeekableFile(ScriptedFile):
 
 @implementer(IConsumer)
 class ScriptedConsumer:
-    """Acts while it is written to."""
+    """Acts while it is written to, before or after it has taken the bytes."""
 
     def __init__(self, machine: ProducerMachine) -> None:
         self._machine = machine
         self.written = b""
+        self.acts_first = False
         self.next_actions: list[str] = []
 
     def write(self, data: bytes) -> None:
@@ -138,9 +139,15 @@ class ScriptedConsumer:
         for wrong in ("paused", "stopped", "fired"):
             if getattr(machine, wrong):
                 machine.wrong.append(f"written when {wrong}")
-        self.written += data
         actions, self.next_actions = self.next_actions, []
-        machine.act(actions)
+        if self.acts_first:
+            try:
+                machine.act(actions)
+            finally:
+                self.written += data
+        else:
+            self.written += data
+            machine.act(actions)
 
     def registerProducer(self, producer: object, streaming: bool) -> None:
         raise AssertionError("a body producer registers nothing")
@@ -277,9 +284,10 @@ class ProducerMachine(RuleBasedStateMachine):
         if self.reactor.pool.calls:
             self.reactor.pool.calls.pop(0).run()
 
-    @rule(actions=few_actions)
-    def arm_consumer(self, actions: list[str]) -> None:
+    @rule(actions=few_actions, first=st.booleans())
+    def arm_consumer(self, actions: list[str], first: bool) -> None:
         self.consumer.next_actions = actions
+        self.consumer.acts_first = first
 
     @rule(actions=few_actions)
     def arm_progress(self, actions: list[str]) -> None:

@@ -16,6 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer
 from zope.interface.verify import verifyObject
 
 from filebody import (
+    Body,
     BodyChanged,
     BodyReadError,
     BytesBody,
@@ -25,9 +26,12 @@ from filebody import (
     NotReplayable,
     PathBody,
     Progress,
+    Reader,
     SliceBody,
     UsageError,
+    WaitBy,
 )
+from filebody.body._source import SourceReader
 from tests.contract.rows import Sink, Steps, Stream, Watched, outcome_of
 from tests.fakes import FakeReactor, PromptPool
 
@@ -375,3 +379,51 @@ def test_a_failure_within_a_resume_goes_through_the_deferred(regular_file: Path)
     producer.resumeProducing()
     steps.run()
     assert outcome[0].check(RuntimeError)
+
+
+def test_a_consumer_may_pause_and_resume_before_it_takes_what_is_written(
+    regular_file: Path,
+) -> None:
+    class Hesitant(Sink):
+        def write(self, data: bytes) -> None:
+            producer.pauseProducing()
+            producer.resumeProducing()
+            super().write(data)
+
+    steps, sink = Steps(), Hesitant()
+    producer = FileBodyProducer(regular_file.open("rb"), steps.cooperator, 2**10)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.run()
+    assert (sink.content, outcome) == (regular_file.read_bytes(), [None])
+
+
+def test_no_read_begins_within_another() -> None:
+    class Restless(SourceReader):
+        """Pauses and resumes its producer while it is read."""
+
+        _wait_by = WaitBy.THREAD
+        reading = False
+
+        def _read_source(self, size: int) -> bytes:
+            assert not self.reading
+            self.reading = True
+            producer.pauseProducing()
+            producer.resumeProducing()
+            self.reading = False
+            return content.read(size)
+
+        def _close_source(self) -> None:
+            content.close()
+
+    class RestlessBody(Body):
+        length = None
+        source = "<restless>"
+
+        def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+            return Restless(self.source, offset, stop, exact=False)
+
+    steps, sink, content = Steps(), Sink(), io.BytesIO(b"abcdef")
+    producer = FileBodyProducer(RestlessBody(), steps.cooperator, 4)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.run()
+    assert (sink.pieces, outcome) == ([b"abcd", b"ef"], [None])

@@ -93,7 +93,7 @@ class FileBodyProducer:
         self._task_paused = False
         self._wait: Deferred[Any] | None = None
         self._arrived: bytes | Failure | None = None
-        self._refilling = False
+        self._at_work = False
         self._cancel_fires = False
 
     def _determineLength(self, fObj: Any) -> int | str:
@@ -144,14 +144,11 @@ class FileBodyProducer:
         turn already: what it has room for is written before this returns, if it can be read
         without waiting. (Files that are not the system's own are left to the Cooperator.)
         """
-        if not self._move(Input.RESUME) or self._refilling:
+        if not self._move(Input.RESUME) or self._at_work:
             return
         if self._task_paused and self._reader.wait_by is not WaitBy.RETRY:
             self._refill()
-        go_on = self._state is State.RUNNING or isinstance(self._arrived, Failure)
-        if go_on and self._task_paused and self._task is not None:
-            self._task_paused = False
-            self._task.resume()
+        self._go_on()
 
     def stopProducing(self) -> None:
         """Write nothing any more, ever, and close the file; nothing happens after an end."""
@@ -183,10 +180,14 @@ class FileBodyProducer:
         """
         while True:
             wait = None
+            self._at_work = True
             try:
                 wait = self._step()
             except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
                 self._fail(Failure())
+            self._at_work = False
+            if self._task_paused:
+                self._go_on()
             if self._task is not None and self._state not in ACTIVE:
                 return
             yield wait
@@ -218,7 +219,7 @@ class FileBodyProducer:
     def _refill(self) -> None:
         """Read and write what a consumer takes at a time; leave all else to the loop."""
         room = REFILL_BYTES
-        self._refilling = True
+        self._at_work = True
         try:
             while room > 0 and self._is_free():
                 piece = self._reader.read(self._readSize)
@@ -230,7 +231,14 @@ class FileBodyProducer:
         except Exception:  # noqa: BLE001 - the loop hands it to the caller
             self._keep(Failure())
         finally:
-            self._refilling = False
+            self._at_work = False
+
+    def _go_on(self) -> None:
+        """Let the loop run again if it was paused and there is something for it to do."""
+        go_on = self._state is State.RUNNING or isinstance(self._arrived, Failure)
+        if go_on and self._task_paused and self._task is not None:
+            self._task_paused = False
+            self._task.resume()
 
     def _is_free(self) -> bool:
         """Whether a piece may be read and written now."""
