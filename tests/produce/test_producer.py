@@ -427,3 +427,32 @@ def test_no_read_begins_within_another() -> None:
     outcome = outcome_of(producer.startProducing(sink))
     steps.run()
     assert (sink.pieces, outcome) == ([b"abcd", b"ef"], [None])
+
+
+def test_an_interrupt_goes_through_the_deferred_as_well(regular_file: Path) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    steps, sink, file = Steps(), Sink(), regular_file.open("rb")
+    producer = FileBodyProducer(file, steps.cooperator)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.one()
+    producer.pauseProducing()
+    sink.on_write = interrupt
+    producer.resumeProducing()
+    steps.run()
+    assert outcome[0].check(KeyboardInterrupt)
+    assert file.closed
+
+
+def test_an_interrupt_after_a_stop_does_not_freeze_the_cooperator() -> None:
+    def stop_and_interrupt() -> None:
+        producer.stopProducing()
+        raise KeyboardInterrupt
+
+    steps = Steps()
+    producer = FileBodyProducer(io.BytesIO(b"abc"), steps.cooperator)
+    outcome = outcome_of(producer.startProducing(Sink(stop_and_interrupt)))
+    others = outcome_of(steps.cooperator.coiterate(iter([None] * 5)))
+    steps.run()
+    assert (len(others), outcome) == (1, [])

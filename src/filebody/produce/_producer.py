@@ -183,7 +183,7 @@ class FileBodyProducer:
             self._at_work = True
             try:
                 wait = self._step()
-            except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
+            except BaseException:  # noqa: BLE001 - it goes to the caller, by the Deferred
                 self._fail(Failure())
             self._at_work = False
             if self._task_paused:
@@ -228,7 +228,7 @@ class FileBodyProducer:
                     break
                 room -= len(piece)
                 self._write(piece)
-        except Exception:  # noqa: BLE001 - the loop hands it to the caller
+        except BaseException:  # noqa: BLE001 - the loop hands it to the caller
             self._keep(Failure())
         finally:
             self._at_work = False
