@@ -456,3 +456,25 @@ def test_an_interrupt_after_a_stop_does_not_freeze_the_cooperator() -> None:
     others = outcome_of(steps.cooperator.coiterate(iter([None] * 5)))
     steps.run()
     assert (len(others), outcome) == (1, [])
+
+
+@pytest.mark.parametrize("stop", [False, True])
+def test_a_cooperator_that_does_not_wait_for_the_reactor(stop: bool) -> None:
+    units: list[None] = []
+
+    def too_many() -> bool:
+        units.append(None)
+        return len(units) > 10
+
+    def now(tick: Callable[[], None]) -> Any:
+        if len(units) < 10:
+            tick()
+
+    at_once = task.Cooperator(lambda: too_many, now)
+    file = Watched(b"abcdef")
+    producer = FileBodyProducer(file, at_once, 2)
+    sink = Sink(producer.stopProducing if stop else lambda: None)
+    outcome = outcome_of(producer.startProducing(sink))
+    assert (sink.content, outcome) == ((b"ab", []) if stop else (b"abcdef", [None]))
+    assert file.closings == 1
+    assert len(units) < 10

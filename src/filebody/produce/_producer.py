@@ -91,6 +91,7 @@ class FileBodyProducer:
         self._failure: Failure | None = None
         self._task: Any = None  # what cooperate() gave, as long as it is to be ended by us
         self._task_paused = False
+        self._loop_is_over = False
         self._wait: Deferred[Any] | None = None
         self._arrived: bytes | Failure | None = None
         self._at_work = False
@@ -188,7 +189,7 @@ class FileBodyProducer:
             self._at_work = False
             if self._task_paused:
                 self._go_on()
-            if self._task is not None and self._state not in ACTIVE:
+            if self._state not in ACTIVE and not self._loop_is_over:
                 return
             yield wait
 
@@ -265,6 +266,7 @@ class FileBodyProducer:
     def _loop_over(self, outcome: object) -> None:
         """The task has ended: by itself, by `_halt`, or because its Cooperator was stopped."""
         self._task = None
+        self._loop_is_over = True
         if isinstance(outcome, Failure) and self._state in ACTIVE:
             self._fail(outcome)
         if self._state is State.STOPPED or self._done is None:
