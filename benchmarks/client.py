@@ -2,7 +2,7 @@
 
     python -m benchmarks.client {filebody,twisted} throughput PORT FILE READ_SIZE
     python -m benchmarks.client {filebody,twisted} gap PORT FILE
-    python -m benchmarks.client {filebody,twisted} memory PORT FILE UPLOADS
+    python -m benchmarks.client {filebody,twisted} memory PORT FILE UPLOADS {file,path}
 
 Both classes go through Twisted's own Agent, on the first core.
 """
@@ -23,7 +23,7 @@ from twisted.internet.task import LoopingCall, deferLater, react
 from twisted.web.client import Agent, HTTPConnectionPool
 from twisted.web.client import FileBodyProducer as TwistedFileBodyProducer
 
-from filebody import FileBodyProducer
+from filebody import FileBodyProducer, PathBody
 
 CLASSES: dict[str, Any] = {"filebody": FileBodyProducer, "twisted": TwistedFileBodyProducer}
 TICK_SECONDS = 0.001
@@ -58,24 +58,38 @@ async def gap(cls: Any, port: str, path: str) -> Figures:
     return {"longest ms": 1000 * gaps[-1], "p99 ms": 1000 * gaps[int(0.99 * len(gaps))]}
 
 
-async def memory(cls: Any, port: str, path: str, uploads: str) -> Figures:
+async def memory(cls: Any, port: str, path: str, uploads: str, source: str) -> Figures:
     """Resident memory of each of many uploads that the receiver does not read."""
+
+    started = 0
+
+    class Counted(cls):  # type: ignore[misc]
+        def startProducing(self, consumer: Any) -> Any:
+            nonlocal started
+            started += 1
+            return super().startProducing(consumer)
+
+    def producer() -> Any:
+        if source == "path" and cls is FileBodyProducer:
+            return Counted(PathBody(path))  # without the buffer of a file object
+        return Counted(open(path, "rb"))
+
     pool = HTTPConnectionPool(_reactor)
     pool.maxPersistentPerHost = int(uploads)
     agent = Agent(_reactor, pool=pool)
 
     async def settled() -> float:
-        """Resident bytes once they do not change any more."""
+        """Resident bytes once all uploads have begun and they do not change any more."""
         seen = [0.0]
-        while len(seen) < 4 or len(set(seen[-4:])) > 1:
+        while started < len(pending) or len(seen) < 4 or len(set(seen[-4:])) > 1:
             await deferLater(_reactor, 0.25)
             with open("/proc/self/statm", encoding="ascii") as statm:
                 seen.append(float(statm.read().split()[1]) * resource.getpagesize())
         return seen[-1]
 
-    pending = [upload(agent, port, cls(open(path, "rb")))]
+    pending = [upload(agent, port, producer())]
     before = await settled()
-    pending += [upload(agent, port, cls(open(path, "rb"))) for _ in range(int(uploads))]
+    pending += [upload(agent, port, producer()) for _ in range(int(uploads))]
     after = await settled()
     for request in pending:
         request.addErrback(lambda _: None)

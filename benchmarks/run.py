@@ -95,7 +95,7 @@ def compare(case: Case, rounds: int) -> list[dict[str, object]]:
         }
         rows.append(row)
         print(
-            f"{case.title:<34} {figure:<11} {row[OURS]:>9.2f} {row[PEER]:>9.2f} "
+            f"{case.title:<38} {figure:<11} {row[OURS]:>9.2f} {row[PEER]:>9.2f} "
             f"{row['ratio']:>7.3f} ({min(ratios):.3f} to {max(ratios):.3f})   {target}",
             flush=True,
         )
@@ -132,7 +132,7 @@ def main() -> None:
     print(
         f"Python {platform.python_version()}, Linux {platform.release()}, {options.rounds} rounds"
     )
-    print(f"{'':<46} {OURS:>9} {PEER:>9}   ratio (spread)             target")
+    print(f"{'':<50} {OURS:>9} {PEER:>9}   ratio (spread)             target")
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch, contextlib.ExitStack() as stack:
         directory = Path(scratch)
         warm = random_file(directory / "warm", options.size_mib << 20)
@@ -147,10 +147,18 @@ def main() -> None:
             )
             for size in (1 << 16, 1 << 18)
         ]
-        paused = f"{options.uploads} paused uploads"
         small = random_file(directory / "small", 4 << 20)
-        arguments = (str(options.uploads),)
-        cases.append(Case(paused, "memory", "stall", small, arguments, {"KiB each": "<= 1"}))
+        cases += [
+            Case(
+                f"{options.uploads} paused uploads, {words}",
+                "memory",
+                "stall",
+                small,
+                (str(options.uploads), source),
+                {"KiB each": "<= 1"},
+            )
+            for source, words in (("file", "open files"), ("path", "ours by PathBody"))
+        ]
         if shutil.which("fusermount3"):
             slow = SlowFileSystem(directory, {"file": SlowFile(size=10 << 16)})
             path = stack.enter_context(slow).path / "file"
