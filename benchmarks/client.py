@@ -60,7 +60,6 @@ async def gap(cls: Any, port: str, path: str) -> Figures:
 
 async def memory(cls: Any, port: str, path: str, uploads: str, source: str) -> Figures:
     """Resident memory of each of many uploads that the receiver does not read."""
-
     started = 0
 
     class Counted(cls):  # type: ignore[misc]
