@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -478,3 +479,44 @@ def test_a_cooperator_that_does_not_wait_for_the_reactor(stop: bool) -> None:
     assert (sink.content, outcome) == ((b"ab", []) if stop else (b"abcdef", [None]))
     assert file.closings == 1
     assert len(units) < 10
+
+
+@pytest.mark.parametrize("end", ["eof", "error", "stop"])
+def test_an_ended_producer_holds_nobody(end: str) -> None:
+    def refuse() -> None:
+        raise RuntimeError("no more")
+
+    steps, sink = Steps(), Sink(refuse if end == "error" else lambda: None)
+    producer = FileBodyProducer(io.BytesIO(b"abc"), steps.cooperator, 1)
+    deferred = producer.startProducing(sink)
+    deferred.addErrback(lambda failure: failure.trap(RuntimeError))
+    steps.one()
+    if end == "stop":
+        producer.stopProducing()
+    steps.run()
+    held: list[weakref.ref[Any]] = [weakref.ref(sink), weakref.ref(deferred), weakref.ref(producer)]
+    del sink, deferred, refuse
+    assert [ref() for ref in held] == [None, None, producer]
+    del producer
+    assert held[-1]() is None, "it is left to the garbage collector"
+
+
+def test_what_is_in_memory_is_read_once_a_tick_also_after_a_resume() -> None:
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(io.BytesIO(b"abcdef"), steps.cooperator, 2)
+    producer.startProducing(sink)
+    steps.one()
+    producer.pauseProducing()
+    producer.resumeProducing()
+    assert sink.pieces == [b"ab"]
+    steps.run()
+    assert sink.content == b"abcdef"
+
+
+def test_a_write_that_stops_is_no_progress() -> None:
+    seen: list[Progress] = []
+    steps = Steps()
+    producer = FileBodyProducer(io.BytesIO(b"abc"), steps.cooperator, on_progress=seen.append)
+    producer.startProducing(Sink(producer.stopProducing))
+    steps.run()
+    assert seen == []

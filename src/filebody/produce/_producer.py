@@ -64,7 +64,6 @@ class FileBodyProducer:
     """
 
     length: int | str
-    _write: Callable[[bytes], None]
 
     def __init__(
         self,
@@ -87,7 +86,9 @@ class FileBodyProducer:
         self.length = self._determineLength(inputFile)
         self._reader = self._body.open()
         self._state = State.NEW
-        self._done: Deferred[None] | None = None
+        self._started = False
+        self._done: Deferred[None] | None = None  # as long as it may fire
+        self._write: Callable[[bytes], None] = _to_nobody
         self._failure: Failure | None = None
         self._task: Any = None  # what cooperate() gave, as long as it is to be ended by us
         self._task_paused = False
@@ -118,11 +119,13 @@ class FileBodyProducer:
         Raises:
             RuntimeError: Production was started before.
         """
-        if self._done is not None:
+        if self._started:
             raise RuntimeError("startProducing was called before: make a new producer")
-        self._done = done = Deferred[None](self._cancel)
+        self._started = True
+        done = Deferred[None](self._cancel)
         done.addErrback(self._keep_silent)
         if self._move(Input.START):
+            self._done = done
             self._write = self._writer_to(consumer)
             try:
                 self._task = self._cooperate(self._writeloop(consumer))
@@ -269,13 +272,14 @@ class FileBodyProducer:
         self._loop_is_over = True
         if isinstance(outcome, Failure) and self._state in ACTIVE:
             self._fail(outcome)
-        if self._state is State.STOPPED or self._done is None:
+        done, self._done = self._done, None
+        if self._state is State.STOPPED or done is None:
             return
         failure, self._failure = self._failure, None
         if failure is None:
-            self._done.callback(None)
+            done.callback(None)
         else:
-            self._done.errback(failure)
+            done.errback(failure)
 
     def _halt(self) -> None:
         """End the task first, so that nothing can be written any more, and then release."""
@@ -286,7 +290,8 @@ class FileBodyProducer:
         self._release()
 
     def _release(self) -> None:
-        """Give up waiting and close the file: on every way out, once."""
+        """Give up waiting, let go of the consumer, and close the file: on every way out, once."""
+        self._write = _to_nobody
         wait, self._wait, self._arrived = self._wait, None, None
         if wait is not None:
             wait.cancel()
@@ -306,6 +311,10 @@ class FileBodyProducer:
         if self._state is not State.STOPPED or self._cancel_fires:
             return fail(failure)
         return Deferred[None]().addErrback(self._keep_silent)
+
+
+def _to_nobody(piece: bytes) -> None:
+    """What writes when there is no consumer: none is kept alive before a start or after an end."""
 
 
 def _body_of(source: Any, *, allow_changes: bool) -> Body:
