@@ -398,33 +398,53 @@ def test_a_consumer_may_pause_and_resume_before_it_takes_what_is_written(
     assert (sink.content, outcome) == (regular_file.read_bytes(), [None])
 
 
+class CalledBackBody(Body):
+    """Calls back while it is read, and is of a kind that a resume reads at once."""
+
+    length = None
+    replayable = False
+    source = "<called back>"
+    is_ready = True
+
+    def __init__(self, content: bytes) -> None:
+        self.file = io.BytesIO(content)
+        self.on_read: Callable[[], object] = lambda: None
+
+    def open(self, offset: int = 0, stop: int | None = None) -> Reader:
+        return CalledBackReader(self)
+
+
+class CalledBackReader(SourceReader):
+    _wait_by = WaitBy.THREAD
+    _reading = False
+
+    def __init__(self, body: CalledBackBody) -> None:
+        super().__init__(body.source, 0, None, exact=False)
+        self._body = body
+
+    def _read_source(self, size: int) -> bytes | None:
+        return self._read_source_blocking(size) if self._body.is_ready else None
+
+    def _read_source_blocking(self, size: int) -> bytes:
+        assert not self._reading
+        self._reading = True
+        self._body.on_read()
+        self._reading = False
+        return self._body.file.read(size)
+
+    def _close_source(self) -> None:
+        self._body.file.close()
+
+
 def test_no_read_begins_within_another() -> None:
-    class Restless(SourceReader):
-        """Pauses and resumes its producer while it is read."""
+    def pause_and_resume() -> None:
+        producer.pauseProducing()
+        producer.resumeProducing()
 
-        _wait_by = WaitBy.THREAD
-        reading = False
-
-        def _read_source(self, size: int) -> bytes:
-            assert not self.reading
-            self.reading = True
-            producer.pauseProducing()
-            producer.resumeProducing()
-            self.reading = False
-            return content.read(size)
-
-        def _close_source(self) -> None:
-            content.close()
-
-    class RestlessBody(Body):
-        length = None
-        source = "<restless>"
-
-        def open(self, offset: int = 0, stop: int | None = None) -> Reader:
-            return Restless(self.source, offset, stop, exact=False)
-
-    steps, sink, content = Steps(), Sink(), io.BytesIO(b"abcdef")
-    producer = FileBodyProducer(RestlessBody(), steps.cooperator, 4)
+    body = CalledBackBody(b"abcdef")
+    body.on_read = pause_and_resume
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(body, steps.cooperator, 4)
     outcome = outcome_of(producer.startProducing(sink))
     steps.run()
     assert (sink.pieces, outcome) == ([b"abcd", b"ef"], [None])
@@ -520,3 +540,49 @@ def test_a_write_that_stops_is_no_progress() -> None:
     producer.startProducing(Sink(producer.stopProducing))
     steps.run()
     assert seen == []
+
+
+@pytest.mark.parametrize("in_a_resume", [False, True])
+def test_what_a_read_gave_that_paused_is_kept(in_a_resume: bool) -> None:
+    body = CalledBackBody(b"abcdef")
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(body, steps.cooperator, 2)
+    outcome = outcome_of(producer.startProducing(sink))
+    if in_a_resume:
+        steps.one()
+        producer.pauseProducing()
+    body.on_read = producer.pauseProducing
+    if in_a_resume:
+        producer.resumeProducing()
+    steps.run()
+    assert sink.content == (b"ab" if in_a_resume else b"")
+    body.on_read = lambda: None
+    producer.resumeProducing()
+    steps.run()
+    assert (sink.content, outcome) == (b"abcdef", [None])
+
+
+def test_a_resume_does_not_read_beside_a_thread(reactor: FakeReactor) -> None:
+    body = CalledBackBody(b"abcdef")
+    body.is_ready = False
+    steps, sink = Steps(), Sink()
+    producer = FileBodyProducer(body, steps.cooperator, 3)
+    outcome = outcome_of(producer.startProducing(sink))
+    steps.run()
+    [read] = reactor.pool.calls
+    body.is_ready = True
+    producer.pauseProducing()
+    producer.resumeProducing()
+    assert sink.content == b""
+    read.run()
+    steps.run()
+    assert (sink.content, outcome) == (b"abcdef", [None])
+
+
+def test_a_stop_leaves_nothing_to_the_cooperator() -> None:
+    steps = Steps()
+    producer = FileBodyProducer(io.BytesIO(b"abc"), steps.cooperator)
+    producer.startProducing(Sink())
+    assert steps.working
+    producer.stopProducing()
+    assert not steps.working
