@@ -35,8 +35,9 @@ class FileBodyProducer:
     """Produces the bytes of a file, or of any `Body`, and writes them to a consumer.
 
     A drop-in for `twisted.web.client.FileBodyProducer`. Nothing is read before `startProducing`.
-    Reads never block the reactor (see `filebody.body`); the pieces of one producer are written in
-    order, at most one for each turn of the Cooperator.
+    A read that would have to wait for a disk or a pipe is waited for without holding the reactor.
+    The pieces of one producer are written in order: one for each turn of the Cooperator, and as
+    many as a transport takes at a time whenever it resumes.
 
     An open file is read from its current position and closed, once, on every way out: at its end,
     on an error, when production is stopped, also before it began. A `Body` opens and closes its
