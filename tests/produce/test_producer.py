@@ -33,6 +33,7 @@ from filebody import (
     WaitBy,
 )
 from filebody.body._source import SourceReader
+from filebody.produce._waiting import RETRY_SECONDS
 from tests.contract.rows import Sink, Steps, Stream, Watched, outcome_of
 from tests.fakes import FakeReactor, PromptPool
 
@@ -586,3 +587,21 @@ def test_a_stop_leaves_nothing_to_the_cooperator() -> None:
     assert steps.working
     producer.stopProducing()
     assert not steps.working
+
+
+def test_a_file_that_has_nothing_yet_is_asked_again_a_little_later(reactor: FakeReactor) -> None:
+    answers: list[bytes | None] = [None, b"abc", b""]
+
+    class Hesitant(Stream):
+        def read(self, size: int) -> bytes | None:  # type: ignore[override]
+            return answers.pop(0)
+
+    steps, sink = Steps(), Sink()
+    outcome = outcome_of(FileBodyProducer(Hesitant(b""), steps.cooperator).startProducing(sink))
+    steps.run()
+    reactor.advance(RETRY_SECONDS / 2)
+    steps.run()
+    assert len(answers) == 2
+    reactor.advance(RETRY_SECONDS)
+    steps.run()
+    assert (sink.content, outcome) == (b"abc", [None])

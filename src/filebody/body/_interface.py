@@ -67,7 +67,11 @@ class Reader(ABC):
     @property
     @abstractmethod
     def wait_by(self) -> WaitBy:
-        """How to wait after a "not ready"; meaningful only then."""
+        """How to wait after a "not ready".
+
+        `WaitBy.RETRY` before the first read says that nothing can be waited on: what the source is
+        made of decides how long a read takes, and a producer reads it in its turns only.
+        """
 
     @property
     @abstractmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections import Counter, deque
 from typing import Any
 
@@ -99,4 +98,4 @@ class _ReadQueue:
             job.deferred.callback(outcome)
 
 
-_queues: weakref.WeakKeyDictionary[Any, _ReadQueue] = weakref.WeakKeyDictionary()
+_queues: dict[Any, _ReadQueue] = {}  # one for each reactor, of which there is one
