@@ -10,6 +10,7 @@ and at the end of the input it stops at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -74,12 +75,17 @@ class ReceiverProcess(Child):
 
     @property
     def files(self) -> dict[str, int]:
-        """Every file below the directory, hidden ones too, with its size; locks left out."""
-        return {
-            str(path.relative_to(self.directory)): path.stat().st_size
-            for path in sorted(self.directory.rglob("*"))
-            if path.is_file() and path.name != "lock"
-        }
+        """Every file below the directory, hidden ones too, with its size; locks left out.
+
+        What vanishes while it is looked at is left out too: the receiver is at work.
+        """
+        found = {}
+        for directory, _, names in os.walk(self.directory):
+            for name in names:
+                path = Path(directory, name)
+                with contextlib.suppress(FileNotFoundError):
+                    found[str(path.relative_to(self.directory))] = path.stat().st_size
+        return {name: size for name, size in found.items() if Path(name).name != "lock"}
 
     @property
     def descriptors(self) -> int:
