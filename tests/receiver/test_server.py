@@ -138,11 +138,13 @@ def test_more_connections_than_allowed_are_told_so(tmp_path: Path) -> None:
         for wire in (one, two):
             wire.send(head("OPTIONS", "*"))
             assert wire.answer().status == 204
-        with Wire(receiver.address) as three:
-            three.send(put("/x"))
-            answer = three.answer()
-            assert (answer.status, answer.fields["retry-after"]) == (503, "5")
-            assert three.is_ended()
+        for request in (put("/x"), head("GET", "/")):
+            with Wire(receiver.address) as three:
+                three.send(request)
+                answer = three.answer()
+                assert (answer.status, answer.fields["retry-after"]) == (503, "5")
+                assert answer.fields["connection"] == "close"
+                assert three.is_ended()
         two.__exit__(None, None, None)
         assert eventually(lambda: accepted(receiver))
 

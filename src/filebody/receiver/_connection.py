@@ -226,13 +226,18 @@ class Connection(Protocol):
         self.end_response()
 
     @property
+    def _is_last(self) -> bool:
+        """Whether no request is heard after this one; a surplus connection must not stay one."""
+        return self.site.is_closing or self._is_surplus
+
+    @property
     def is_head(self) -> bool:
         """Whether the answer must not have a body (RFC 9110 section 9.3.2)."""
         return self.request is not None and self.request.method == b"HEAD"
 
     def begin_response(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
         """Send the head of the answer."""
-        close = self.site.is_closing or not self._framing.is_body_read
+        close = self._is_last or not self._framing.is_body_read
         self._send(
             h11.Response(
                 status_code=status,
@@ -249,7 +254,7 @@ class Connection(Protocol):
         """End the answer and go on: to the next request, to lingering, or to the end."""
         self._send(h11.EndOfMessage())
         self._exchange = None
-        if self._framing.is_reusable and not self.site.is_closing:
+        if self._framing.is_reusable and not self._is_last:
             self._framing.next_cycle()
             self.request = None
             self._phase = Phase.HEAD
