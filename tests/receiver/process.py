@@ -34,6 +34,7 @@ class ReceiverProcess(Child):
         home: Where the log and the events go.
         is_disk_stuck: Whether writes wait for `open_disk`.
         max_file_bytes: A limit that the kernel sets to the size of files, in bytes.
+        spare_descriptors: How many files and sockets it may open once it serves.
         settings: What `ReceiverConfig` takes besides the directory.
     """
 
@@ -43,6 +44,7 @@ class ReceiverProcess(Child):
         *,
         is_disk_stuck: bool = False,
         max_file_bytes: int | None = None,
+        spare_descriptors: int | None = None,
         **settings: Any,
     ) -> None:
         self.directory = home / "received"
@@ -53,6 +55,7 @@ class ReceiverProcess(Child):
             "events": str(self._events),
             "is_disk_stuck": is_disk_stuck,
             "max_file_bytes": max_file_bytes,
+            "spare_descriptors": spare_descriptors,
         }
         super().__init__("tests.receiver.process", config, self._log)
 
@@ -140,9 +143,16 @@ def main() -> None:
             events.flush()
 
         receiver = Receiver(ReceiverConfig(**config["settings"]), on_event=report)
-        receiver.start().addCallback(
-            lambda _: say_ready(url=receiver.url, port=receiver.port)
-        ).addErrback(lambda failure: (sys.stderr.write(failure.getErrorMessage()), reactor.stop()))
+
+        def serve(_: None) -> None:
+            if config["spare_descriptors"] is not None:
+                limit = len(os.listdir("/proc/self/fd")) + config["spare_descriptors"]
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            say_ready(url=receiver.url, port=receiver.port)
+
+        receiver.start().addCallback(serve).addErrback(
+            lambda failure: (sys.stderr.write(failure.getErrorMessage()), reactor.stop())
+        )
 
         def obey() -> None:
             rest = b""

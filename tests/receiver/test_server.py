@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -173,6 +174,20 @@ def test_a_full_disk_is_told_and_the_receiver_lives_on(tmp_path: Path) -> None:
         with Wire(receiver.address) as wire:
             wire.send(put("/x"))
             assert wire.answer().status == 201
+
+
+@pytest.mark.parametrize("spare", range(17, 21))
+def test_too_many_open_files_are_told_and_nothing_is_left(tmp_path: Path, spare: int) -> None:
+    with ReceiverProcess(tmp_path, spare_descriptors=spare) as receiver:
+        before = receiver.descriptors
+        with contextlib.ExitStack() as stack:
+            wires = [stack.enter_context(Wire(receiver.address)) for _ in range(12)]
+            for number, wire in enumerate(wires):
+                wire.send(put(f"/{number}")[:-1])
+            assert eventually(lambda: any(e.get("status") == 503 for e in receiver.events))
+        assert eventually(lambda: receiver.files == {})
+        assert eventually(lambda: receiver.descriptors == before)
+        assert "a request failed" not in receiver.log
 
 
 def test_a_disk_that_fails_is_told_and_logged(receiver: ReceiverProcess) -> None:

@@ -177,7 +177,10 @@ class Connection(Protocol):
         left_bytes = self._framing.left_bytes
         if not left_bytes or self.site.scheme == "https":
             return None
-        return Tap(self.transport.getHandle(), left_bytes)
+        try:
+            return Tap(self.transport.getHandle(), left_bytes)
+        except OSError:
+            return None  # no descriptor is left for it: the body goes the other way
 
     def poured(self, size_bytes: int) -> None:
         """Take note of bytes of the body that were read from the tap."""
