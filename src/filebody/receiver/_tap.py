@@ -26,8 +26,9 @@ _BUFFER_BYTES: Final = 1024 * 1024
 # After so much another upload gets the thread, if one waits.
 _TURN_BYTES: Final = 32 * 1024 * 1024
 # A client that has just sent this much sends more in a moment, which is cheaper to wait for here
-# than on the reactor; a slow one does not hold a thread.
+# than on the reactor. Each moment has to bring so much: a slow one does not hold a thread.
 _FAST_BYTES: Final = 1024 * 1024
+_MOMENT_BYTES: Final = 16 * 1024
 _MOMENT_MILLISECONDS: Final = 1
 
 
@@ -72,12 +73,14 @@ class Tap:
         """
         view = _buffer.view
         total = 0
+        least = _FAST_BYTES  # before it is worth to wait
         while self.left_bytes and total < _TURN_BYTES and not self._is_stopped:
             try:
                 count = self._socket.recv_into(view, min(len(view), self.left_bytes))
             except BlockingIOError:
-                if total < _FAST_BYTES or not self._comes_in_a_moment():
+                if total < least or not self._comes_in_a_moment():
                     break
+                least = total + _MOMENT_BYTES
                 continue
             except OSError:
                 break
