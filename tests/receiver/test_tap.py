@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import socket
-import threading
 
 from filebody.receiver._tap import Tap
 
 MIB = 1 << 20
+PIECE = bytes(1 << 16)
 
 
 class Dripped(Tap):
@@ -23,12 +23,16 @@ def test_a_client_that_was_fast_and_drips_does_not_hold_a_thread() -> None:
     with ours, theirs:
         tap = Dripped(ours, 2 * MIB)
         tap.client = theirs
-        sending = threading.Thread(target=theirs.sendall, args=(bytes(MIB),))
-        sending.start()
-        poured = 0
-        while poured < MIB:
-            poured += tap.pour(lambda piece: None)
-        sending.join()
-        assert poured <= MIB + 1
+        taken = 0
+
+        def take(piece: memoryview) -> None:
+            nonlocal taken
+            taken += len(piece)
+            if taken < MIB:
+                theirs.sendall(PIECE)
+
+        theirs.sendall(PIECE)
+        poured = tap.pour(take)
+        assert poured == taken == MIB + 1, "it was waited for once"
         assert tap.left_bytes == 2 * MIB - poured
         tap.close()
