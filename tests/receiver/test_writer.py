@@ -11,6 +11,7 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
+from filebody.receiver._backlog import Backlog
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._store import Incoming, Store
 from filebody.receiver._tap import Tap
@@ -49,6 +50,7 @@ class WriterTests(TestCase):
         self.store.open()
         self.workers = Workers(reactor)
         self.workers.start()
+        self.backlog = Backlog()
         self.is_full: list[bool] = []
         self.failed: Deferred[BaseException] = Deferred()
         self.room: Deferred[None] = Deferred()
@@ -63,6 +65,7 @@ class WriterTests(TestCase):
         await self.workers.when_idle()
         self.workers.stop()
         self.store.close()
+        assert self.backlog.held_bytes == 0
 
     def tearDown(self) -> Deferred[None]:  # type: ignore[override] # trial takes Deferreds
         self.incoming.gate.set()
@@ -82,6 +85,7 @@ class WriterTests(TestCase):
         return Writer(
             self.incoming,
             self.workers,
+            self.backlog,
             on_full=lambda: self.is_full.append(True),
             on_room=self.made_room,
             on_failure=self.note_failure,
@@ -106,6 +110,26 @@ class WriterTests(TestCase):
             # The first piece went alone; what came meanwhile went in as few calls as may be.
             assert len(self.incoming.sizes) <= 4
             assert max(self.incoming.sizes) <= 512 * 1024
+
+        return Deferred.fromCoroutine(steps())
+
+    def test_what_others_have_queued_makes_it_full_after_one_read(self) -> Deferred[None]:
+        async def steps() -> None:
+            self.backlog.held_bytes = self.backlog.limit_bytes  # another upload's
+            writer = self.writer()
+            for _ in range(2):
+                writer.write(b"one read")
+                assert self.is_full
+                self.incoming.gate.set()
+                await self.room
+                assert not self.is_full, "its own is written: it is its turn again"
+                self.room = Deferred()
+            writer.write(b"one read")
+            writer.write(b"more, which was on its way")
+            writer.abort()
+            await self.workers.when_idle()
+            assert self.backlog.held_bytes == self.backlog.limit_bytes
+            self.backlog.held_bytes = 0
 
         return Deferred.fromCoroutine(steps())
 

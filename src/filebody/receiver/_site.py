@@ -8,6 +8,8 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from filebody.receiver._backlog import Backlog
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,6 +35,7 @@ class Site:
         scheme: "http" or "https".
         store: Where files go.
         workers: The threads for the disk.
+        backlog: What uploads have in memory.
         clock: Where timeouts are set.
         on_event: Whom to tell; None for nobody.
         connections: The connections that are open.
@@ -45,6 +48,7 @@ class Site:
     workers: Workers
     clock: IReactorTime
     on_event: Callable[[ReceiverEvent], None] | None
+    backlog: Backlog = attrs.field(factory=Backlog)
     connections: set[Connection] = attrs.field(factory=set)
     is_closing: bool = False
     _all_gone: Deferred[None] | None = None

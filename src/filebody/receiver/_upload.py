@@ -98,6 +98,7 @@ class Reception:
         self._writer = Writer(
             incoming,
             self._site.workers,
+            self._site.backlog,
             on_full=self._connection.hold,
             on_room=self._room_made,
             on_failure=self._failed,

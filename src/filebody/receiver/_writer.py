@@ -1,14 +1,15 @@
 """One upload's way to the disk: pieces in on the reactor, batches out in worker threads.
 
 At most one call is under way. While it is, the socket fills the next batch, and the memory is
-bounded by `HIGH_WATER_BYTES` and the read that passed it; or, where there is a `Tap`, the thread
-itself goes on reading the socket, and nothing is queued at all.
+bounded by `HIGH_WATER_BYTES` and the read that passed it, and for all uploads together by their
+`Backlog`; or, where there is a `Tap`, the thread itself goes on reading the socket, and nothing is
+queued at all.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -16,11 +17,14 @@ from twisted.python.failure import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from filebody.receiver._backlog import Backlog
     from filebody.receiver._store import Incoming, StoredFile
     from filebody.receiver._tap import Tap
     from filebody.receiver._workers import Workers
 
 __all__ = ["HIGH_WATER_BYTES", "Writer"]
+
+_T = TypeVar("_T")
 
 HIGH_WATER_BYTES: Final = 768 * 1024  # above this the socket is not read
 _LOW_WATER_BYTES: Final = 384 * 1024  # below this it is read again
@@ -36,6 +40,7 @@ class Writer:
     Args:
         incoming: Where the bytes go; this object's own from now on.
         workers: The threads to do it in.
+        backlog: What all uploads have in memory; this one is counted in.
         on_full: Called when nothing may be read from the socket any more.
         on_room: Called when it may be read again.
         on_failure: Called once when a write failed; what follows is dropped.
@@ -47,6 +52,7 @@ class Writer:
         self,
         incoming: Incoming,
         workers: Workers,
+        backlog: Backlog,
         *,
         on_full: Callable[[], None],
         on_room: Callable[[], None],
@@ -56,6 +62,7 @@ class Writer:
     ) -> None:
         self._incoming = incoming
         self._workers = workers
+        self._backlog = backlog
         self._on_full = on_full
         self._on_room = on_room
         self._on_failure = on_failure
@@ -86,11 +93,12 @@ class Writer:
         else:
             self._pieces.append(bytearray(piece) if len(piece) < _SMALL_BYTES else piece)
         self._queued_bytes += len(piece)
+        self._backlog.held_bytes += len(piece)
         if self._tap is not None:
             self._tap.left_bytes -= len(piece)
         self._may_pour = is_last_read and self._tap is not None and self._tap.left_bytes > 0
         self._pump()
-        if self._queued_bytes + self._under_way_bytes > HIGH_WATER_BYTES:
+        if self._held_bytes > HIGH_WATER_BYTES or self._backlog.is_full:
             self._fill()
 
     def finish(self, promised: Mapping[str, bytes]) -> Deferred[StoredFile]:
@@ -111,6 +119,7 @@ class Writer:
             return
         self._ended = True
         self._pieces.clear()
+        self._backlog.held_bytes -= self._queued_bytes
         self._queued_bytes = 0
         if self._tap is not None:
             self._tap.stop()
@@ -127,13 +136,16 @@ class Writer:
                 self._is_pouring = True  # from here to `_written` the socket is the thread's
                 self._fill()
             self._busy = True
-            self._workers.run(self._write, batch, tap).addCallbacks(self._written, self._failed)
+            writing = self._workers.run(self._write, batch, tap).addBoth(self._landed)
+            writing.addCallbacks(self._written, self._failed)
         elif self._finish is not None:
             # The last batch and the commit are one visit to the thread.
             self._busy = self._ended = True
             self._close_tap()
             promised, done = self._finish
-            self._workers.run(self._commit, self._batch(), promised).chainDeferred(done)
+            committing = self._workers.run(self._commit, self._batch(), promised)
+            committing.addBoth(self._landed)
+            committing.chainDeferred(done)
 
     def _batch(self) -> list[bytes | bytearray]:
         batch: list[bytes | bytearray] = []
@@ -160,9 +172,17 @@ class Writer:
             self._incoming.abort()
             raise
 
+    @property
+    def _held_bytes(self) -> int:
+        return self._queued_bytes + self._under_way_bytes
+
+    def _landed(self, result: _T) -> _T:
+        self._backlog.held_bytes -= self._under_way_bytes
+        self._under_way_bytes = 0
+        return result
+
     def _written(self, poured_bytes: int) -> None:
         self._busy = self._is_pouring = False
-        self._under_way_bytes = 0
         if self._ended:
             self._discard()
             return
@@ -171,7 +191,8 @@ class Writer:
         self._pump()
         if self._is_pouring:
             return  # the socket went from one call to the next
-        if self._is_full and self._queued_bytes + self._under_way_bytes <= _LOW_WATER_BYTES:
+        # What is queued is also under way soon: nobody has to be told when the backlog is shorter.
+        if self._is_full and self._held_bytes <= (0 if self._backlog.is_full else _LOW_WATER_BYTES):
             self._is_full = False
             self._on_room()
 
