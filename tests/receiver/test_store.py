@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 import threading
+import types
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -162,6 +163,38 @@ def test_overwriting_replaces_whole_files_only(overwriting: Store, directory: Pa
         with pytest.raises(Refusal) as refusal:
             overwriting.begin((name,), length=None)
         assert status_of(refusal) == 409
+
+
+@pytest.mark.parametrize("is_seen_early", [True, False])
+def test_a_file_system_mounted_below_is_refused(
+    store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch, is_seen_early: bool
+) -> None:
+    (directory / "mounted").mkdir()
+    below = (directory / "mounted").stat().st_ino
+    fstat = os.fstat
+
+    def foreign(descriptor: int) -> object:
+        facts = fstat(descriptor)
+        return types.SimpleNamespace(st_dev=-1) if facts.st_ino == below else facts
+
+    def link(*args: object, **kwargs: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    def upload() -> None:
+        incoming = store.begin(("mounted", "name"), length=4)
+        assert not is_seen_early
+        try:
+            incoming.commit({})
+        finally:
+            incoming.abort()
+
+    if is_seen_early:
+        monkeypatch.setattr(os, "fstat", foreign)
+    monkeypatch.setattr(os, "link", link)  # a bind mount shows only here
+    with pytest.raises(Refusal, match="another file system") as refusal:
+        upload()
+    assert status_of(refusal) == 409
+    assert names(directory / "mounted") == []
 
 
 def test_a_link_put_in_the_way_meanwhile_leads_nowhere(

@@ -136,6 +136,9 @@ class Store:
         ):
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if os.fstat(parent).st_dev != os.fstat(self._root).st_dev:
+                # Told before the body comes: no name can be given across file systems.
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
             self._check_taken(parent, name, taken_status)
 
     @staticmethod
@@ -302,6 +305,12 @@ def translated(name: Name) -> Iterator[None]:
         raise Refusal(409, f"a directory on the way to {shown} is a file or a link") from error
     except OSError as error:
         said = error.strerror or str(error)
+        if error.errno == errno.EXDEV:
+            raise Refusal(
+                409,
+                f"{shown} would be on another file system than the receiver's directory: "
+                "that needs a receiver of its own",
+            ) from error
         if error.errno in _FULL:
             raise Refusal(507, f"{shown} cannot be stored: {said}") from error
         if error.errno in _BUSY:
