@@ -62,9 +62,10 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
     preflight, which nobody gets).
 
     Raises:
-        Refusal: 401, 403, 421, or 431 for a head that is too long.
+        Refusal: 401, 403, 421, 431 for a head that is too long, or 505 for a version of HTTP that
+            is not 1.
 
-    Source: RFC 6750, RFC 9110 sections 7.4 and 11.6; RFC 6454 section 7; RFC 6585 section 5.
+    Source: RFC 6750, RFC 9110 sections 7.4, 11.6 and 15.6.6; RFC 6454 section 7; RFC 6585 section 5.
     """
     if config.token is not None:
         scheme_name, _, given = (field(request, b"authorization") or "").partition(" ")
@@ -76,6 +77,8 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
                 [("WWW-Authenticate", 'Bearer realm="filebody"')],
             )
     _check_size(request, config.max_header_bytes)
+    if not request.http_version.startswith(b"1."):
+        raise Refusal(505, "this receiver speaks HTTP/1.1 and HTTP/1.0")
     host = field(request, b"host")
     if config.token is None and host and is_loopback(config.host) and not is_loopback(_name(host)):
         raise Refusal(
