@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
-from typing import Protocol as Interface
+from typing import TYPE_CHECKING
 
 import h11
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -22,37 +21,28 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from filebody.receiver._download import Download
 from filebody.receiver._events import Refused
+from filebody.receiver._exchange import Exchange, exchange_for
 from filebody.receiver._framing import Framing
+from filebody.receiver._pace import LARGE_READ_BYTES, SMALL_READ_BYTES, Pace
 from filebody.receiver._refusal import Refusal
-from filebody.receiver._request import ALLOW, authorize, upload_of
+from filebody.receiver._request import ALLOW
 from filebody.receiver._responses import response_fields
 from filebody.receiver._tap import Tap
-from filebody.receiver._upload import Reception
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from h11._events import Event
-    from twisted.internet.interfaces import IDelayedCall, IPushProducer
+    from twisted.internet.interfaces import IPushProducer
     from twisted.internet.tcp import Server
     from twisted.python.failure import Failure
 
     from filebody.receiver._site import Site
 
-__all__ = ["Connection", "Exchange", "Phase"]
+__all__ = ["Connection", "Phase"]
 
 _log = Logger()
-
-# One read of the socket. Bodies of known length go to the disk as they were read: large reads mean
-# few steps. What h11 takes apart is read in smaller portions, for it may be many small chunks.
-LARGE_READ_BYTES: Final = 256 * 1024
-SMALL_READ_BYTES: Final = 64 * 1024
-# RFC 9112 section 9.6: after an early answer, read on for a while, so that the client sees the
-# answer before it sees a reset.
-_LINGER_SECONDS: Final = 10.0
-_LINGER_BYTES: Final = 256 * 1024 * 1024
 
 
 class Phase(enum.Enum):
@@ -66,19 +56,6 @@ class Phase(enum.Enum):
     CLOSED = enum.auto()
 
 
-class Exchange(Interface):
-    """One request being answered; the connection tells it what happens."""
-
-    def body_received(self, data: bytes | bytearray) -> None:
-        """A piece of the request's body has come."""
-
-    def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
-        """The request is complete."""
-
-    def lost(self, reason: str) -> None:
-        """Nothing more will come or can be sent; let go of everything. May come more than once."""
-
-
 @implementer(IHalfCloseableProtocol)
 class Connection(Protocol):
     """The protocol of one connection.
@@ -90,26 +67,24 @@ class Connection(Protocol):
     Attributes:
         site: The same.
         peer: The client's address and port.
+        is_surplus: The same.
         request: The head of the request that is being answered.
         began: When that head was complete, on the site's clock.
     """
 
     transport: Server
+    pace: Pace
 
     def __init__(self, site: Site, *, is_surplus: bool = False) -> None:
         self.site = site
         self.peer = "-"
         self.request: h11.Request | None = None
         self.began = 0.0
-        self._is_surplus = is_surplus
+        self.is_surplus = is_surplus
         self._framing = Framing(site.config.max_header_bytes)
         self._phase = Phase.HEAD
         self._exchange: Exchange | None = None
         self._advancing = False
-        self._held = False
-        self._timer: IDelayedCall | None = None
-        self._read_ended = False
-        self._discarded_bytes = 0
 
     # --- called by the transport ---------------------------------------------------------------
 
@@ -119,22 +94,27 @@ class Connection(Protocol):
         host = f"[{address.host}]" if ":" in address.host else address.host
         self.peer = f"{host}:{address.port}"
         self.transport.setTcpNoDelay(True)
+        self.pace = Pace(
+            self.transport,
+            self.site.clock,
+            self.site.config.idle_timeout_seconds,
+            is_tls=self.site.scheme == "https",
+            on_late=self._timed_out,
+        )
         self.site.add(self)
-        self.expect_client()
+        self.pace.expect_client()
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent."""
         if self._phase is Phase.LINGERING:
-            self._discarded_bytes += len(data)
-            if self._discarded_bytes > _LINGER_BYTES:
-                self.transport.abortConnection()
+            self.pace.discard(len(data))
         elif self._phase not in {Phase.CLOSING, Phase.CLOSED}:
             self._framing.receive(data)
             self._advance()
 
     def readConnectionLost(self) -> None:
         """The client will send no more, and may still want its answer (IHalfCloseableProtocol)."""
-        self._read_ended = True
+        self.pace.is_read_ended = True
         if self._phase in {Phase.LINGERING, Phase.CLOSING, Phase.CLOSED}:
             self.transport.loseConnection()
         else:
@@ -147,7 +127,7 @@ class Connection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """The connection is gone, and with it an upload whose body was not whole."""
         self._phase = Phase.CLOSED
-        self.expect_nothing()
+        self.pace.expect_nothing()
         self._lose_exchange(f"the connection was lost: {reason.getErrorMessage()}")
         self.site.remove(self)
 
@@ -197,27 +177,18 @@ class Connection(Protocol):
             self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
         self._phase = Phase.BODY
         is_counted = self._framing.left_bytes is not None
-        self._read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
-        self.release()
+        self.pace.read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
+        self.go_on()
 
-    def hold(self) -> None:
-        """Stop reading the socket: we are the ones who are slow."""
-        self._held = True
-        self.expect_nothing()
-        self.transport.pauseProducing()
-
-    def release(self) -> None:
+    def go_on(self) -> None:
         """Go on with what has come, and read the socket again: it is the client's turn."""
-        self._held = False
-        self.expect_client()
-        if not self._read_ended:
-            self.transport.resumeProducing()
+        self.pace.release()
         self._advance()
 
     def work(self) -> None:
         """Read nothing until the answer is sent."""
         self._phase = Phase.WORKING
-        self.hold()
+        self.pace.hold()
 
     def respond(self, status: int, fields: Sequence[tuple[str, str]], content: bytes = b"") -> None:
         """Answer with a short body, or with none for 204 and 304."""
@@ -231,7 +202,7 @@ class Connection(Protocol):
     @property
     def _is_last(self) -> bool:
         """Whether no request is heard after this one; a surplus connection must not stay one."""
-        return self.site.is_closing or self._is_surplus
+        return self.site.is_closing or self.is_surplus
 
     @property
     def is_head(self) -> bool:
@@ -261,12 +232,13 @@ class Connection(Protocol):
             self._framing.next_cycle()
             self.request = None
             self._phase = Phase.HEAD
-            self._read_portions_of(SMALL_READ_BYTES)
-            self.release()
+            self.pace.read_portions_of(SMALL_READ_BYTES)
+            self.go_on()
         elif self._framing.is_body_read:
             self._close()
         else:
-            self._linger()
+            self._phase = Phase.LINGERING
+            self.pace.linger()
 
     def refuse(self, refusal: Refusal, *, tell: bool = True) -> None:
         """Answer with an error; the exchange is over.
@@ -344,8 +316,8 @@ class Connection(Protocol):
             self._close()
         else:
             # NEED_DATA. In a body every byte is a sign of life; a head must be whole in time.
-            if self._phase is Phase.BODY and not self._held:
-                self.expect_client()
+            if self._phase is Phase.BODY and not self.pace.is_held:
+                self.pace.expect_client()
             return False
         return True
 
@@ -353,28 +325,17 @@ class Connection(Protocol):
         self.request = request
         self.began = self.site.clock.seconds()
         self._phase = Phase.WORKING
-        self.expect_nothing()
+        self.pace.expect_nothing()
         if not self._framing.has_body:
             self._framing.next_event()  # its EndOfMessage: the answer may keep the connection
         try:
-            if self._is_surplus:
-                raise Refusal(503, "too many connections; try again later", [("Retry-After", "5")])
-            authorize(request, self.site.config, scheme=self.site.scheme)
-            self._dispatch(request)
+            exchange = exchange_for(self, request)
         except Refusal as refusal:
             self.refuse(refusal)
-
-    def _dispatch(self, request: h11.Request) -> None:
-        exchange: Reception | Download
-        if request.method in {b"PUT", b"POST"}:
-            exchange = Reception(self, upload_of(request, self.site.config))
-        elif request.method in {b"GET", b"HEAD"}:
-            exchange = Download(self, request)
-        elif request.method == b"OPTIONS":
+            return
+        if exchange is None:
             self.respond(204, [("Allow", ALLOW)])
             return
-        else:
-            raise Refusal(405, f"the methods here are {ALLOW}", [("Allow", ALLOW)])
         self._exchange = exchange
         self.work()
         exchange.start(has_body=self._framing.has_body)
@@ -397,37 +358,9 @@ class Connection(Protocol):
     def _close(self) -> None:
         """Close when what was written is sent."""
         self._phase = Phase.CLOSING
-        self.release()  # TLS ends when both sides have said so; and only for so long
-        self.transport.loseConnection()
-
-    def _linger(self) -> None:
-        self._phase = Phase.LINGERING
-        self.release()
-        self._set_timer(_LINGER_SECONDS)
-        if self._read_ended or self.site.scheme == "https":
-            # In TLS this is a half-close: the alert goes out, and reading goes on.
-            self.transport.loseConnection()
-        else:
-            self.transport.loseWriteConnection()
-
-    def expect_client(self) -> None:
-        """Begin, or begin anew, to wait for the client."""
-        self._set_timer(self.site.config.idle_timeout_seconds)
-
-    def expect_nothing(self) -> None:
-        """Wait for ourselves: the client cannot be late."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _set_timer(self, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.reset(seconds)
-        else:
-            self._timer = self.site.clock.callLater(seconds, self._timed_out)
+        self.pace.close()
 
     def _timed_out(self) -> None:
-        self._timer = None
         reason = f"nothing came for {self.site.config.idle_timeout_seconds:g} seconds"
         if self._phase is Phase.BODY:
             self._lose_exchange(reason)
@@ -438,7 +371,3 @@ class Connection(Protocol):
             self._close()
         else:
             self.abort("the client took nothing for too long")
-
-    def _read_portions_of(self, size_bytes: int) -> None:
-        # The attribute of twisted.internet.abstract.FileDescriptor, below TLS if there is TLS.
-        getattr(self.transport, "transport", self.transport).bufferSize = size_bytes

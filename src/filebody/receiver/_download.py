@@ -105,9 +105,9 @@ class Download:
 
     def _paused(self, is_paused: bool) -> None:
         if is_paused:
-            self._connection.expect_client()
+            self._connection.pace.expect_client()
         else:
-            self._connection.expect_nothing()
+            self._connection.pace.expect_nothing()
 
     def _ended(self, found: Found, length: int, reason: str | None) -> None:
         connection = self._connection

@@ -65,7 +65,8 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
         Refusal: 401, 403, 421, 431 for a head that is too long, or 505 for a version of HTTP that
             is not 1.
 
-    Source: RFC 6750, RFC 9110 sections 7.4, 11.6 and 15.6.6; RFC 6454 section 7; RFC 6585 section 5.
+    Source: RFC 6750; RFC 9110 sections 7.4, 11.6 and 15.6.6; RFC 6454 section 7; RFC 6585
+        section 5.
     """
     if config.token is not None:
         scheme_name, _, given = (field(request, b"authorization") or "").partition(" ")

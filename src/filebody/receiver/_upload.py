@@ -99,7 +99,7 @@ class Reception:
             incoming,
             self._site.workers,
             self._site.backlog,
-            on_full=self._connection.hold,
+            on_full=self._connection.pace.hold,
             on_room=self._room_made,
             on_failure=self._failed,
             tap=self._connection.tap(),
@@ -116,7 +116,7 @@ class Reception:
 
     def _room_made(self) -> None:
         if not (self._is_over or self._is_whole):
-            self._connection.release()
+            self._connection.go_on()
 
     def _stored(self, stored: StoredFile) -> None:
         clock = self._site.clock

@@ -1,0 +1,121 @@
+"""When a connection's socket is read, how long its client is waited for, and how it ends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from twisted.internet.interfaces import IDelayedCall, IReactorTime
+    from twisted.internet.tcp import Server
+
+__all__ = ["LARGE_READ_BYTES", "SMALL_READ_BYTES", "Pace"]
+
+# One read of the socket. Bodies of known length go to the disk as they were read: large reads mean
+# few steps. What h11 takes apart is read in smaller portions, for it may be many small chunks.
+LARGE_READ_BYTES: Final = 256 * 1024
+SMALL_READ_BYTES: Final = 64 * 1024
+# RFC 9112 section 9.6: after an early answer, read on for a while, so that the client sees the
+# answer before it sees a reset.
+_LINGER_SECONDS: Final = 10.0
+_LINGER_BYTES: Final = 256 * 1024 * 1024
+
+
+class Pace:
+    """The reading side of one connection; only while the client is waited for, a timer runs.
+
+    Args:
+        transport: The connection's.
+        clock: Where the timer is set.
+        idle_seconds: How long the client may keep us waiting.
+        is_tls: Whether the connection is one of TLS.
+        on_late: Called when the client has taken too long.
+
+    Attributes:
+        is_held: Whether the socket is not read.
+        is_read_ended: Whether the client will send no more; set by the connection.
+    """
+
+    def __init__(
+        self,
+        transport: Server,
+        clock: IReactorTime,
+        idle_seconds: float,
+        *,
+        is_tls: bool,
+        on_late: Callable[[], None],
+    ) -> None:
+        self.is_held = False
+        self.is_read_ended = False
+        self._transport = transport
+        self._clock = clock
+        self._idle_seconds = idle_seconds
+        self._is_tls = is_tls
+        self._on_late = on_late
+        self._timer: IDelayedCall | None = None
+        self._discarded_bytes = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it is the client's turn."""
+        return self._timer is not None
+
+    def expect_client(self) -> None:
+        """Begin, or begin anew, to wait for the client."""
+        self._wait(self._idle_seconds)
+
+    def expect_nothing(self) -> None:
+        """Wait for ourselves: the client cannot be late."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def hold(self) -> None:
+        """Stop reading: we are the ones who are slow."""
+        self.is_held = True
+        self.expect_nothing()
+        self._transport.pauseProducing()
+
+    def release(self) -> None:
+        """Read again: it is the client's turn."""
+        self.is_held = False
+        self.expect_client()
+        if not self.is_read_ended:
+            self._transport.resumeProducing()
+
+    def read_portions_of(self, size_bytes: int) -> None:
+        """Set how much a read of the socket takes at most."""
+        # The attribute of twisted.internet.abstract.FileDescriptor, below TLS if there is TLS.
+        getattr(self._transport, "transport", self._transport).bufferSize = size_bytes
+
+    def close(self) -> None:
+        """End when what was written is sent."""
+        self.release()  # TLS ends when both sides have said so; and only for so long
+        self._transport.loseConnection()
+
+    def linger(self) -> None:
+        """End when the client has seen what was written."""
+        self.release()
+        self._wait(_LINGER_SECONDS)
+        if self.is_read_ended or self._is_tls:
+            # In TLS this is a half-close: the alert goes out, and reading goes on.
+            self._transport.loseConnection()
+        else:
+            self._transport.loseWriteConnection()
+
+    def discard(self, size_bytes: int) -> None:
+        """Take note of what came while lingering: there is a limit."""
+        self._discarded_bytes += size_bytes
+        if self._discarded_bytes > _LINGER_BYTES:
+            self._transport.abortConnection()
+
+    def _wait(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.reset(seconds)
+        else:
+            self._timer = self._clock.callLater(seconds, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        self._on_late()
