@@ -156,6 +156,38 @@ def accepted(receiver: ReceiverProcess) -> bool:
         return wire.answer().status == 204
 
 
+def test_an_idle_connection_gives_way_when_all_places_are_taken(tmp_path: Path) -> None:
+    with (
+        ReceiverProcess(tmp_path, max_connections=1) as receiver,
+        Wire(receiver.address) as idle,
+    ):
+        idle.send(head("OPTIONS", "*"))
+        assert idle.answer().status == 204
+        assert eventually(lambda: accepted(receiver), 5)
+        assert idle.is_ended()
+
+
+@pytest.mark.parametrize("is_fast", [False, True])
+def test_who_drips_gives_way_when_all_places_are_taken(tmp_path: Path, is_fast: bool) -> None:
+    size = 1 << 20
+    with (
+        ReceiverProcess(tmp_path, max_connections=1, idle_timeout_seconds=0.5) as receiver,
+        Wire(receiver.address) as slow,
+    ):
+        slow.send(head("PUT", "/x", f"Content-Length: {size}"))
+        sent = 0
+        was_accepted = False
+        # Each piece is in time for the idle timeout.
+        while sent < (size if is_fast else 100) and not was_accepted:
+            piece = bytes(size // 16 if is_fast else 1)
+            slow.send(piece)
+            sent += len(piece)
+            was_accepted = accepted(receiver)
+            assert slow.is_quiet(0.05) or was_accepted or sent == size
+        assert was_accepted is not is_fast
+        assert slow.answer().status == (201 if is_fast else 408)
+
+
 def test_a_full_disk_is_told_and_the_receiver_lives_on(tmp_path: Path) -> None:
     # The kernel's limit on the size of files stands for a disk that is full.
     with ReceiverProcess(tmp_path, max_file_bytes=1 << 20) as receiver:

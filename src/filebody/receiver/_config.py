@@ -48,7 +48,9 @@ class ReceiverConfig:
         idle_timeout_seconds: How long a client may keep the receiver waiting for a byte; also how
             long it may take for a whole request head.
         max_header_bytes: The longest request head, or trailer section, in bytes.
-        max_connections: How many connections are served at a time; further ones get 503.
+        max_connections: How many connections are served at a time; further ones get 503, unless one
+            that is idle, or has been slower than 1 KiB/s for longer than the idle timeout, can give
+            way.
         grace_seconds: How long running transfers may go on after `Receiver.stop`.
 
     Raises:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import h11
 from twisted.internet.interfaces import IHalfCloseableProtocol
@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Phase"]
 
 _log = Logger()
+
+
+# Where all places are taken, who is waited for gives up a place: at once if nothing is under way,
+# or after the idle timeout if less than this came or went in a second.
+_IDLE_SECONDS: Final = 1.0
+_SLOW_BYTES_PER_SECOND: Final = 1024
 
 
 class Phase(enum.Enum):
@@ -85,6 +91,7 @@ class Connection(Protocol):
         self._phase = Phase.HEAD
         self._exchange: Exchange | None = None
         self._advancing = False
+        self._moved_bytes = 0
 
     # --- called by the transport ---------------------------------------------------------------
 
@@ -106,6 +113,7 @@ class Connection(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         """Take what the client sent."""
+        self._moved_bytes += len(data)
         if self._phase is Phase.LINGERING:
             self.pace.discard(len(data))
         elif self._phase not in {Phase.CLOSING, Phase.CLOSED}:
@@ -145,6 +153,31 @@ class Connection(Protocol):
             self._phase = Phase.CLOSING
             self.transport.abortConnection()
 
+    def give_way(self) -> bool:
+        """Make room for a client that finds every place taken.
+
+        Without this a few bytes a minute on each connection would keep all others out for ever; as
+        long as there is room, nobody minds who is slow.
+
+        Returns:
+            Whether there is room now.
+        """
+        waited = self.pace.waited_seconds
+        if self._phase is Phase.HEAD:
+            is_late = waited > _IDLE_SECONDS
+        else:
+            is_late = (
+                (
+                    self._phase is Phase.BODY
+                    or (self._phase is Phase.WORKING and self.pace.is_waiting)
+                )
+                and waited > self.site.config.idle_timeout_seconds
+                and self._moved_bytes < waited * _SLOW_BYTES_PER_SECOND
+            )
+        if is_late:
+            self._give_up("too slow, and others are waiting")
+        return is_late
+
     # --- called by an exchange -----------------------------------------------------------------
 
     @property
@@ -164,6 +197,7 @@ class Connection(Protocol):
 
     def poured(self, size_bytes: int) -> None:
         """Take note of bytes of the body that were read from the tap."""
+        self._moved_bytes += size_bytes
         self._framing.count(size_bytes)
 
     @property
@@ -222,6 +256,7 @@ class Connection(Protocol):
 
     def send_data(self, data: bytes) -> None:
         """Send a piece of the answer's body."""
+        self._moved_bytes += len(data)
         self._send(h11.Data(data=data))
 
     def end_response(self) -> None:
@@ -231,6 +266,7 @@ class Connection(Protocol):
         if self._framing.is_reusable and not self._is_last:
             self._framing.next_cycle()
             self.request = None
+            self.pace.waited_seconds = 0.0
             self._phase = Phase.HEAD
             self.pace.read_portions_of(SMALL_READ_BYTES)
             self.go_on()
@@ -324,8 +360,10 @@ class Connection(Protocol):
     def _head_received(self, request: h11.Request) -> None:
         self.request = request
         self.began = self.site.clock.seconds()
+        self._moved_bytes = 0
         self._phase = Phase.WORKING
         self.pace.expect_nothing()
+        self.pace.waited_seconds = 0.0
         if not self._framing.has_body:
             self._framing.next_event()  # its EndOfMessage: the answer may keep the connection
         try:
@@ -361,7 +399,10 @@ class Connection(Protocol):
         self.pace.close()
 
     def _timed_out(self) -> None:
-        reason = f"nothing came for {self.site.config.idle_timeout_seconds:g} seconds"
+        self._give_up(f"nothing came for {self.site.config.idle_timeout_seconds:g} seconds")
+
+    def _give_up(self, reason: str) -> None:
+        """Wait no longer for the client."""
         if self._phase is Phase.BODY:
             self._lose_exchange(reason)
             self.refuse(Refusal(408, reason), tell=False)

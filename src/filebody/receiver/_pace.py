@@ -54,12 +54,25 @@ class Pace:
         self._is_tls = is_tls
         self._on_late = on_late
         self._timer: IDelayedCall | None = None
+        self._waited_seconds = 0.0  # without the wait under way
+        self._waiting_since = 0.0
         self._discarded_bytes = 0
 
     @property
     def is_waiting(self) -> bool:
         """Whether it is the client's turn."""
         return self._timer is not None
+
+    @property
+    def waited_seconds(self) -> float:
+        """How long the client has been waited for, all in all; may be set anew."""
+        under_way = self._clock.seconds() - self._waiting_since if self._timer is not None else 0.0
+        return self._waited_seconds + under_way
+
+    @waited_seconds.setter
+    def waited_seconds(self, seconds: float) -> None:
+        self._waited_seconds = seconds
+        self._waiting_since = self._clock.seconds()
 
     def expect_client(self) -> None:
         """Begin, or begin anew, to wait for the client."""
@@ -68,6 +81,7 @@ class Pace:
     def expect_nothing(self) -> None:
         """Wait for ourselves: the client cannot be late."""
         if self._timer is not None:
+            self._waited_seconds = self.waited_seconds
             self._timer.cancel()
             self._timer = None
 
@@ -114,6 +128,7 @@ class Pace:
         if self._timer is not None:
             self._timer.reset(seconds)
         else:
+            self._waiting_since = self._clock.seconds()
             self._timer = self._clock.callLater(seconds, self._late)
 
     def _late(self) -> None:

@@ -229,4 +229,5 @@ class _Factory(ServerFactory):
         surplus = len(self._site.connections) - self._site.config.max_connections
         if surplus >= _SURPLUS:
             return None
-        return Connection(self._site, is_surplus=surplus >= 0)
+        is_surplus = surplus >= 0 and not self._site.make_room()
+        return Connection(self._site, is_surplus=is_surplus)

@@ -73,6 +73,10 @@ class Site:
             gone, self._all_gone = self._all_gone, None
             gone.callback(None)
 
+    def make_room(self) -> bool:
+        """Let a connection that is idle or too slow give way to another; False if none is."""
+        return any(connection.give_way() for connection in list(self.connections))
+
     def when_empty(self) -> Deferred[None]:
         """Fire when there is no connection; for one caller at a time."""
         gone: Deferred[None] = Deferred()
