@@ -118,7 +118,7 @@ def test_plan(arguments: list[str], url: str, name: str | None, urls: list[str])
         (["a", "b"], "http://h/x", None, "end the URL with /"),
         (["-"], "http://h/", None, "add --name"),
         (["-", "-"], "http://h/", None, "only once"),
-        (["a", "d/a"], "http://h/", None, "2 of the files would all go to http://h/a"),
+        (["a", "d/a"], "http://h/", None, "^a and d/a would both be sent as a:"),
         (["a", "b"], "http://h/", "n", "--name is for one file"),
         (["a"], "http://h/x", "n", "has a name"),
         (["a"], "http://h/", "n/m", "not the name of a file"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import quote, quote_from_bytes, urlsplit
 
@@ -193,10 +192,20 @@ def plan(arguments: Sequence[str], target: Target, name: str | None) -> list[tup
     for argument in arguments:
         source = Source(argument, name or _name_of(argument, target))
         planned.append((source, target.below(source.name) if target.is_directory else target))
-    [(url, count)] = Counter(where.url for _, where in planned).most_common(1)
-    if count > 1:
-        raise UsageError(f"{count} of the files would all go to {url}: send them separately")
+    _check_apart([source for source, _ in planned])
     return planned
+
+
+def _check_apart(sources: Sequence[Source]) -> None:
+    """Refuse two sources that would go to one place: the second would replace the first."""
+    seen: dict[str, Source] = {}
+    for source in sources:
+        other = seen.setdefault(source.name, source)
+        if other is not source:
+            raise UsageError(
+                f"{other.shown} and {source.shown} would both be sent as {one_line(source.name)}: "
+                "send them to different places, one after the other"
+            )
 
 
 def _check_name(name: str, arguments: Sequence[str], target: Target) -> None:
