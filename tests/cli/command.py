@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import queue
@@ -13,8 +14,11 @@ import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
+from unittest import mock
 
 import attrs
+
+from filebody.cli import main
 
 TIMEOUT_SECONDS = 60.0
 PROGRAM = [sys.executable, "-m", "filebody"]
@@ -73,6 +77,20 @@ def run(
     outcome = Outcome(done.returncode, done.stdout.decode(), done.stderr.decode())
     no_traceback(outcome.out, outcome.err)
     return outcome
+
+
+def run_here(*arguments: str, cwd: Path) -> Outcome:
+    """The command in this process, for what ends before there is a reactor."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        contextlib.chdir(cwd),
+        mock.patch.dict(os.environ, environment(), clear=True),
+        dispositions(),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+    ):
+        code = main(arguments)
+    return Outcome(code, out.getvalue(), err.getvalue())
 
 
 class Running:

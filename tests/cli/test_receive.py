@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import PROGRAM, environment, no_traceback, receiving, run, started
+from tests.cli.command import PROGRAM, environment, no_traceback, receiving, run, run_here, started
 
 CONTENT = os.urandom(100_000)
 
@@ -108,19 +108,34 @@ def test_example_names_what_is_needed(tmp_path: Path) -> None:
     ("arguments", "part"),
     [
         (["receive"], "Missing argument"),
+        (["receive", "", "-p", "0"], "the directory has no name"),
+        (["receive", "inbox", "-p"], "requires an argument (see filebody receive --help)"),
         (["receive", "inbox", "--max-size", "lots"], "'lots' is not a size"),
+        (["receive", "inbox", "--max-size", ""], "'' is not a size"),
         (["receive", "inbox", "--port", "70000"], "70000"),
         (["receive", "inbox", "--host", "0.0.0.0"], "set a token"),
         (["receive", "inbox", "--host", "example.com"], "not an IP address"),
         (["receive", "inbox", "--key", "key.pem"], "needs its certificate"),
-        (["receive", "inbox", "-p", "0", "--cert", "nowhere.pem"], "cannot read nowhere.pem"),
         (["receive", "inbox", "--idle-timeout", "-3"], "--idle-timeout is -3 seconds"),
         (["receive", "inbox", "--grace", "inf"], "--grace is inf seconds"),
         (["receive", "inbox", "--max-connections", "0"], "max_connections"),
-        (["receive", "file", "-p", "0"], "file"),
     ],
 )
 def test_usage(arguments: list[str], part: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    outcome = run_here(*arguments, cwd=tmp_path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert part in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["receive", "inbox", "-p", "0", "--cert", "nowhere.pem"], "cannot read nowhere.pem"),
+        (["receive", "file", "-p", "0"], "file is not a directory"),
+    ],
+)
+def test_what_shows_at_the_start(arguments: list[str], part: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     outcome = run(*arguments, cwd=tmp_path)
     assert (outcome.code, outcome.out) == (2, "")

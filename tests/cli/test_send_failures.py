@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import PROGRAM, Outcome, environment, receiving, run
+from tests.cli.command import PROGRAM, Outcome, environment, receiving, run, run_here
 from tests.cli.server import Peer, closed_port, serving, take_all
 
 LARGE = 32 * 1024 * 1024
@@ -40,6 +40,7 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
     [
         (["send"], "Missing argument"),
         (["send", "--nope", "f"], "--nope"),
+        (["send", "-H"], "requires an argument (see filebody send --help)"),
         (["send", "f", "ftp://h/f"], "speaks http:// and https:// only, not ftp://"),
         (["send", "f", "http://"], "needs a host"),
         (["send", "f", "http://h:port/"], "is not a URL"),
@@ -71,7 +72,7 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
 )
 def test_usage(arguments: list[str], part: str, tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    outcome = run(*arguments, cwd=tmp_path)
+    outcome = run_here(*arguments, cwd=tmp_path)
     failing(outcome, 2, part, "--help" if "see filebody" in outcome.err else "")
     assert os.listdir(tmp_path) == ["f"]
 

@@ -226,7 +226,7 @@ def _checked_token(token: str) -> str:
 
 
 @_filebody.command(epilog=f"{_RECEIVE_EXIT_CODES}\n{_ENVIRONMENT}")
-@click.argument("directory", type=click.Path(path_type=Path))
+@click.argument("directory")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 for all."
 )
@@ -258,12 +258,14 @@ def receive(**given: Any) -> int:
     from filebody.cli._receive import Receiving  # noqa: PLC0415 - only for what is done
     from filebody.receiver import ReceiverConfig  # noqa: PLC0415 - only for what is done
 
+    if given["directory"] == "":
+        raise UsageError("the directory has no name: give one, or . for this one")
     screen = Screen()
     config = ReceiverConfig(
         directory=given["directory"],
         host=given["host"],
         port=given["port"],
-        max_size=parse_size(given["max_size"]) if given["max_size"] else None,
+        max_size=parse_size(given["max_size"]) if given["max_size"] is not None else None,
         overwrite=given["overwrite"],
         token=given["token"],
         insecure=given["insecure"],
@@ -287,7 +289,7 @@ def run(arguments: Sequence[str]) -> int:
         return result if isinstance(result, int) else ExitCode.OK
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else "filebody"
+        path = context.command_path if context is not None else _path_of(arguments)
         screen.error(f"{one_line(error.format_message()).rstrip('.')} (see {path} --help)")
         return ExitCode.USAGE
     except FilebodyError as error:
@@ -298,6 +300,12 @@ def run(arguments: Sequence[str]) -> int:
         return 128 + signal.SIGINT
     except Exception as error:  # noqa: BLE001 - the last place where it can be told in a line
         return _tell_bug(screen, error, arguments)
+
+
+def _path_of(arguments: Sequence[str]) -> str:
+    """What to ask for help: click does not say it of an option that lacks its argument."""
+    commands = [word for word in arguments[:1] if word in _filebody.commands]
+    return " ".join(["filebody", *commands])
 
 
 def _tell_bug(screen: Screen, error: Exception, arguments: Sequence[str]) -> int:
