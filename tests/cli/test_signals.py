@@ -4,13 +4,15 @@ import os
 import re
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Running, receiving, started
+from tests.cli.command import Running, dispositions, environment, receiving, started
 from tests.cli.server import Peer, serving
 
 LARGE = 32 * 1024 * 1024
@@ -147,6 +149,32 @@ def test_receive_whose_grace_ends(tmp_path: Path) -> None:
     assert outcome.code == 143
     assert outcome.objects[-1]["event"] == "aborted"
     assert os.listdir(tmp_path / "inbox") == []
+
+
+IMPORTING = """
+import os, signal, sys
+from filebody.cli import main
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+sys.exit(main(["send", "f"]))
+"""
+
+
+def test_ctrl_c_while_it_is_still_being_loaded(tmp_path: Path) -> None:
+    with dispositions():
+        done = subprocess.run(
+            [sys.executable, "-c", IMPORTING],
+            cwd=tmp_path,
+            env=environment(),
+            capture_output=True,
+            timeout=60,
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:

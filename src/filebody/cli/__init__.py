@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import signal
 import sys
+import threading
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -22,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    _end_quietly_when_interrupted()
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
         print(  # noqa: T201 - the room that prints, without what it prints with
@@ -33,3 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from filebody.cli._commands import run  # noqa: PLC0415 - it imports click
 
     return run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _end_quietly_when_interrupted() -> None:
+    """Let Ctrl-C end the process at once, until there is something to be told about or tidied up.
+
+    Imports take a while, and Python would show where in them it was. What a shell ignores for a
+    command in the background stays ignored.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
