@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filebody.cli._exit import ExitCode
-from tests.cli.command import Outcome, environment, no_traceback, run
+from tests.cli.command import Outcome, environment, no_traceback, run, run_here
 
 
 def python(code: str, *arguments: str, cwd: Path) -> Outcome:
@@ -27,13 +27,13 @@ def python(code: str, *arguments: str, cwd: Path) -> Outcome:
 def test_alone_it_prints_its_help(tmp_path: Path) -> None:
     outcome = run(cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == run("--help", cwd=tmp_path).out
+    assert outcome.out == run_here("--help", cwd=tmp_path).out
     assert "Examples:" in outcome.out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["send", "-h"]])
 def test_help(arguments: list[str], tmp_path: Path) -> None:
-    outcome = run(*arguments, cwd=tmp_path)
+    outcome = run_here(*arguments, cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     for code in ExitCode:
         assert re.search(rf"^ +{code.value} +\w", outcome.out, re.MULTILINE)
@@ -42,7 +42,7 @@ def test_help(arguments: list[str], tmp_path: Path) -> None:
 
 
 def test_help_of_receive(tmp_path: Path) -> None:
-    outcome = run("receive", "--help", cwd=tmp_path)
+    outcome = run_here("receive", "--help", cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     for word in ("--max-size", "--grace", "10MiB", "Exit codes:", "130", "FILEBODY_TOKEN"):
         assert word in outcome.out

@@ -127,29 +127,36 @@ def test_no_such_host(file: Path) -> None:
     failing(outcome, 55, "no host no-such-host.invalid", "spelling")
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 411, 413, 429, 500, 507, 599])
-def test_refused(status: int, file: Path) -> None:
+def answers(statuses: list[int], cwd: Path, content: bytes, **fields: str) -> list[str]:
+    """Send a file for each status, to a server that answers with it; what was said of each."""
+
     def script(peer: Peer) -> None:
         peer.head()
         peer.body()
-        peer.answer(status, b"<p>Because of\nthe <b>moon</b>\x1b[2J</p>", Content_Type="text/html")
+        peer.answer(int(peer.received.target.lstrip("/")), content, **fields)
 
+    for status in statuses:
+        (cwd / str(status)).write_bytes(b"content")
     with serving(script) as server:
-        outcome = run("send", file, server.url, cwd=file.parent)
-    failing(outcome, 22, str(file), f"{server.url}a%20file answered {status}", "after 7 of 7 bytes")
-    assert "Because of the moon \\x1b[2J" in outcome.error
+        outcome = run("send", *map(str, statuses), server.url, cwd=cwd)
+    assert (outcome.code, outcome.out) == (22, "")
+    lines = outcome.err.splitlines()
+    for status, line in zip(statuses, lines, strict=True):
+        assert f"{server.url}{status} answered {status}" in line
+        assert f"to {status} after 7 of 7 bytes" in line
+    return lines
 
 
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_redirect(status: int, file: Path) -> None:
-    def script(peer: Peer) -> None:
-        peer.head()
-        peer.body()
-        peer.answer(status, Location="http://elsewhere.example/x")
+def test_refused(tmp_path: Path) -> None:
+    statuses = [400, 401, 403, 404, 405, 409, 411, 413, 429, 500, 507, 599]
+    page = b"<p>Because of\nthe <b>moon</b>\x1b[2J</p>"
+    lines = answers(statuses, tmp_path, page, Content_Type="text/html")
+    assert all("Because of the moon \\x1b[2J" in line for line in lines)
 
-    with serving(script) as server:
-        outcome = run("send", file, server.url, cwd=file.parent)
-    failing(outcome, 22, str(status), "redirects to http://elsewhere.example/x: send it there")
+
+def test_redirect(tmp_path: Path) -> None:
+    lines = answers([301, 302, 303, 307, 308], tmp_path, b"", Location="http://elsewhere.example/x")
+    assert all("redirects to http://elsewhere.example/x: send it there" in line for line in lines)
 
 
 def test_refused_early(large_file: Path) -> None:

@@ -149,7 +149,7 @@ def test_the_next_file_is_sent_all_the_same(file: Path, tmp_path: Path) -> None:
 
     with serving(script) as server:
         url = server.url
-        outcome = run("send", "--response-timeout", "2", "file", "good", url, cwd=tmp_path)
+        outcome = run("send", "--response-timeout", "1", "file", "good", url, cwd=tmp_path)
     assert outcome.code == 28
     assert outcome.out.startswith("sent good to ")
     assert len(outcome.err.splitlines()) == 1
