@@ -1,5 +1,6 @@
 import hashlib
 import os
+import resource
 import socket
 import subprocess
 import urllib.request
@@ -149,6 +150,21 @@ def test_port_in_use(tmp_path: Path) -> None:
     assert outcome.code == 2
     assert port in outcome.error
     assert "in use" in outcome.error
+
+
+def test_as_many_files_may_be_open_as_connections_need(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 400), hard))
+    try:
+        with receiving(tmp_path / "inbox", "--max-connections", "200") as (running, _):
+            [line] = [
+                line
+                for line in Path(f"/proc/{running.process.pid}/limits").read_text().splitlines()
+                if line.startswith("Max open files")
+            ]
+            assert int(line.split()[3]) == min(200 * 3 + 256, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.parametrize("option", [(), ("--json",)])

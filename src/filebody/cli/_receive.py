@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import signal
 import socket
 from ipaddress import ip_address
@@ -28,6 +30,9 @@ __all__ = ["Receiving"]
 # A stop that takes no longer needs no words.
 _AT_ONCE_SECONDS = 0.2
 _DIGEST_DIGITS = 12
+# An upload has its socket twice and its temporary file; the threads open directories besides.
+_DESCRIPTORS_EACH = 3
+_DESCRIPTORS_MORE = 256
 
 
 class Receiving:
@@ -62,6 +67,7 @@ class Receiving:
 
     async def run(self, reactor: Any) -> int:
         """Receive until a signal comes; returns the exit code."""
+        _allow_descriptors(self._config.max_connections * _DESCRIPTORS_EACH + _DESCRIPTORS_MORE)
         self._receiver = Receiver(self._config, reactor=reactor, on_event=self._on_event)
         await self._receiver.start()
         self._greet(self._receiver.url)
@@ -112,6 +118,16 @@ class Receiving:
             self._screen.err(line, "\x1b[33m")
         elif not self._quiet:
             self._screen.out(line, "\x1b[32m" if isinstance(event, Stored) else "")
+
+
+def _allow_descriptors(count: int) -> None:
+    """Raise the soft limit, which is often too low for as many connections as are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    with contextlib.suppress(OSError, ValueError):  # a lower limit of the system's own
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _line(event: ReceiverEvent) -> str:
