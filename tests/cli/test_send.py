@@ -323,6 +323,26 @@ def test_a_reader_of_the_output_that_went_away(option: tuple[str, ...], tmp_path
     assert (tmp_path / "received" / "f").read_bytes() == CONTENT
 
 
+def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
+    for name in ("f", "g"):
+        (tmp_path / name).write_bytes(CONTENT)
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [*PROGRAM, "send", "--json", "f", "g"],
+            cwd=tmp_path,
+            env=environment(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            text=True,
+        )
+    assert done.returncode == 0, "they were sent"
+    assert done.stderr == (
+        "filebody: cannot write to the standard output: No space left on device; going on without\n"
+    )
+    assert (tmp_path / "received" / "g").read_bytes() == CONTENT
+
+
 def test_digest_that_cannot_be_compared(tmp_path: Path) -> None:
     values = {"broken": "nonsense(", "number": "sha-256=1", "unknown": "md5=:eA==:"}
 

@@ -66,7 +66,11 @@ class Screen:
 
     def out(self, line: str, color: str = "") -> None:
         """Print a result."""
-        self._out = _print(self._out, line, color)
+        try:
+            self._out = _print(self._out, line, color)
+        except OSError as error:
+            self._out = None
+            self.error(f"cannot write to the standard output: {error.strerror}; going on without")
 
     def out_json(self, facts: Mapping[str, object]) -> None:
         """Print a result as one line of JSON."""
@@ -74,7 +78,10 @@ class Screen:
 
     def err(self, line: str, color: str = "") -> None:
         """Print a message."""
-        self._err = _print(self._err, line, color)
+        try:
+            self._err = _print(self._err, line, color)
+        except OSError:
+            self._err = None
 
     def error(self, line: str) -> None:
         """Print a message about something that went wrong."""
@@ -95,12 +102,14 @@ def _print(stream: TextIO | None, line: str, color: str) -> TextIO | None:
     try:
         stream.write(f"{color}{line}{_OFF}\n" if is_colored else f"{line}\n")
         stream.flush()
-    except OSError:
-        # The reader has gone. What Python flushes at its end must not fail again, and say so.
+    except OSError as error:
+        # What Python flushes at its end must not fail again, and say so.
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
-        return None
+        if isinstance(error, BrokenPipeError):
+            return None  # the reader has gone, which is its own affair
+        raise
     return stream
 
 
