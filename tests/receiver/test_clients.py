@@ -216,7 +216,7 @@ def test_two_hundred_uploads_at_once(receiver: ReceiverProcess) -> None:
 
 @pytest.mark.parametrize("is_chunked", [True, False])
 def test_memory_is_bounded_while_the_disk_stands_still(tmp_path: Path, is_chunked: bool) -> None:
-    size = 1 << 30
+    size = 1 << 28
     piece = bytes(1 << 20)
     framed = b"100000\r\n" + piece + b"\r\n" if is_chunked else piece
     field = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {size}"
