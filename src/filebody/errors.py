@@ -6,11 +6,25 @@
     │   ├── BodyReadError   (also an OSError)
     │   ├── BodyShrank
     │   ├── BodyChanged
+    │   ├── BodyStopped
+    │   ├── WrongBodyLength
     │   └── NotReplayable
     ├── RemoteError     the server: it answered, and the answer is no
-    │   └── DigestMismatch
+    │   ├── DigestMismatch
+    │   └── RedirectError
     └── TransferError   the way there: the connection failed, was lost or stood still
+        ├── ConnectError
+        ├── TLSError
+        ├── ProxyError
+        ├── ConnectionLost
+        ├── ProtocolError
+        ├── EarlySuccess
         └── TransferTimeout
+            ├── ConnectTimeout
+            ├── TLSTimeout
+            ├── StallTimeout
+            ├── ResponseTimeout
+            └── TotalTimeout
 
 A wrong *type* is a plain `TypeError` and a call out of order a plain `RuntimeError`, as everywhere
 in Python. An exception that a caller's own file object raises is passed on as it is.
@@ -25,18 +39,36 @@ __all__ = [
     "BodyError",
     "BodyReadError",
     "BodyShrank",
+    "BodyStopped",
+    "ConnectError",
+    "ConnectTimeout",
+    "ConnectionLost",
     "DigestMismatch",
+    "EarlySuccess",
     "FilebodyError",
     "NotReplayable",
+    "ProtocolError",
+    "ProxyError",
+    "RedirectError",
     "RemoteError",
+    "ResponseTimeout",
+    "StallTimeout",
+    "TLSError",
+    "TLSTimeout",
+    "TotalTimeout",
     "TransferError",
     "TransferTimeout",
     "UsageError",
+    "WrongBodyLength",
 ]
 
 
 class FilebodyError(Exception):
     """The root: catch this to catch whatever filebody raises of its own."""
+
+
+# Statuses of which RFC 9110 section 15, RFC 6585 and RFC 8470 say that a repetition may do better.
+RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class UsageError(FilebodyError, ValueError):
@@ -114,16 +146,47 @@ class BodyChanged(BodyError):
         self.what = what
 
 
-class NotReplayable(BodyError):
-    """A body that can be read only once was asked for a second pass."""
+class BodyStopped(BodyError):
+    """The program called `stopProducing` before the body was out."""
 
-    def __init__(self, source: str, offset: int = 0) -> None:
+    def __init__(self, source: str, offset: int) -> None:
+        super().__init__(
+            source, offset, f"sending {source} was stopped by this program at byte {offset}"
+        )
+
+
+class WrongBodyLength(BodyError):
+    """A producer wrote another number of bytes than its `length` announced.
+
+    Attributes:
+        announced: How many bytes were announced.
+    """
+
+    announced: int
+
+    def __init__(self, source: str, offset: int, announced: int) -> None:
+        how = "wrote more" if offset > announced else f"ended at byte {offset}"
+        super().__init__(source, offset, f"{source} announced {announced} bytes but {how}")
+        self.announced = announced
+
+
+class NotReplayable(BodyError):
+    """A body that can be read only once was asked for a second pass.
+
+    Attributes:
+        response: The response that asked for it (a redirection, say), or None.
+    """
+
+    response: object | None
+
+    def __init__(self, source: str, offset: int = 0, *, response: object | None = None) -> None:
         super().__init__(
             source,
             offset,
             f"{source} can be read only once and its one pass has begun: "
             "send a path or bytes if it may have to be sent again",
         )
+        self.response = response
 
 
 class RemoteError(FilebodyError):
@@ -133,17 +196,25 @@ class RemoteError(FilebodyError):
         url: What was asked.
         status: The HTTP status code (RFC 9110 section 15).
         detail: What the server said in its body or fields, shortened; may be empty.
+        response: The response itself, or None.
+        retryable: Whether the same request may do better later.
     """
 
     url: str
     status: int
     detail: str
+    response: object | None
+    retryable: bool
 
-    def __init__(self, url: str, status: int, detail: str = "") -> None:
+    def __init__(
+        self, url: str, status: int, detail: str = "", *, response: object | None = None
+    ) -> None:
         super().__init__(f"{url} answered {status}" + (f": {detail}" if detail else ""))
         self.url = url
         self.status = status
         self.detail = detail
+        self.response = response
+        self.retryable = status in RETRYABLE_STATUSES
 
 
 class DigestMismatch(RemoteError):
@@ -170,6 +241,10 @@ class DigestMismatch(RemoteError):
         self.received = received
 
 
+class RedirectError(RemoteError):
+    """A redirection that cannot be followed: too many, or to nowhere that this agent can go."""
+
+
 class TransferError(FilebodyError):
     """The connection failed, was lost or stood still before there was an answer.
 
@@ -190,5 +265,75 @@ class TransferError(FilebodyError):
         self.reason = reason
 
 
+class ConnectError(TransferError):
+    """There is no such host, or no connection to it."""
+
+
+class TLSError(TransferError):
+    """The TLS handshake failed, or the peer is not who it should be."""
+
+
+class ProxyError(TransferError):
+    """The proxy did not open the way.
+
+    Attributes:
+        status: What it answered, or None if it did not answer.
+    """
+
+    status: int | None
+
+    def __init__(self, url: str, offset: int, reason: str, *, status: int | None = None) -> None:
+        super().__init__(url, offset, reason)
+        self.status = status
+
+
+class ConnectionLost(TransferError):
+    """The connection ended before the response did."""
+
+
+class ProtocolError(TransferError):
+    """What answered does not speak HTTP/1.1 as RFC 9112 has it."""
+
+
+class EarlySuccess(TransferError):
+    """The server answered with a success before it had everything, and took no more.
+
+    What it has is not the whole.
+
+    Attributes:
+        status: What it answered.
+    """
+
+    status: int
+
+    def __init__(self, url: str, offset: int, status: int) -> None:
+        super().__init__(
+            url,
+            offset,
+            f"the server answered {status} before it had everything: what it has is not the whole",
+        )
+        self.status = status
+
+
 class TransferTimeout(TransferError):
     """Too long without an event that had to come; `reason` says which."""
+
+
+class ConnectTimeout(TransferTimeout):
+    """No connection in time."""
+
+
+class TLSTimeout(TransferTimeout):
+    """No end of the TLS handshake in time."""
+
+
+class StallTimeout(TransferTimeout):
+    """The peer took nothing, or sent nothing within a response, for too long."""
+
+
+class ResponseTimeout(TransferTimeout):
+    """No response in time after the body was out."""
+
+
+class TotalTimeout(TransferTimeout):
+    """All of it took too long."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 
+from filebody.errors import UsageError
+
 __all__ = ["Body", "Reader", "WaitBy"]
 
 
@@ -120,6 +122,22 @@ class Reader(ABC):
             BodyError: As for `readinto`.
             Exception: What closing raises, if the reader was closed meanwhile.
         """
+
+    @property
+    def can_unread(self) -> bool:
+        """Whether the bytes of the last read can be given back; it may differ after each read."""
+        return False
+
+    def unread(self, count: int) -> None:
+        """Give back the last `count` bytes of the last `read` or `readinto`: they come again.
+
+        Who writes to a socket knows only afterwards how much it takes, and must not have to keep
+        the rest. What comes again is what is there then: a file can have changed meanwhile.
+
+        Raises:
+            UsageError: It cannot (see `can_unread`), or fewer bytes were read.
+        """
+        raise UsageError(f"{self} cannot take back the {count} bytes that it gave")
 
     @abstractmethod
     def fileno(self) -> int:
