@@ -15,9 +15,11 @@ import filebody.testing
 
 PUBLIC = {
     filebody: """
-        Body BodyChanged BodyError BodyReadError BodyShrank BytesBody ConcatBody DigestBody
-        DigestMismatch FileBody FileBodyProducer FilebodyError IterableBody NotReplayable PathBody
-        Progress Reader RemoteError SliceBody TransferError TransferTimeout UsageError WaitBy
+        Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
+        ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess FileBody
+        FileBodyProducer FilebodyError IterableBody NotReplayable PathBody Progress ProtocolError
+        ProxyError Reader RedirectError RemoteError ResponseTimeout SliceBody StallTimeout TLSError
+        TLSTimeout TotalTimeout TransferError TransferTimeout UsageError WaitBy WrongBodyLength
         as_body
     """,
     filebody.testing: "check_body check_producer",
