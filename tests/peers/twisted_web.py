@@ -5,7 +5,8 @@ It can be slow, and it can close the connection inside of the body. Every answer
     {"method": ..., "path": ..., "length": 3, "sha256": ..., "declared": 3 or null for chunked}
 
 Bodies go nowhere, so they may be of any size. `GET` answers with a list of those received in full
-so far.
+so far. A form (`multipart/form-data`) that is POSTed is taken apart by Twisted; then the answer has
+the values as well, as `form`: {"name": ["latin-1 of the value"]}.
 """
 
 import hashlib
@@ -30,11 +31,14 @@ class Manners:
         cut_after: a request's connection is cut when this many bytes of its body are here. A
             request's header `X-Cut-After` says the same for that request.
         cut_by: "close" (FIN; the kernel makes it RST if unread bytes wait) or "reset" (RST).
+        max_body_bytes: a larger body is answered with 413 when it has become too large, and the
+            connection closed as Twisted does.
     """
 
     pause_seconds: float = 0.0
     cut_after: int | None = None
     cut_by: str = "close"
+    max_body_bytes: int | None = None
 
 
 class TwistedWeb(Child):
@@ -70,11 +74,15 @@ def main() -> None:
 
         _length = 0
         _cut_after: int | None = None
+        _is_form = False
+        _is_refused = False
 
         def gotLength(self, length: int | None) -> None:
             self._declared = length
             self._digest = hashlib.sha256()
             self.content = io.BytesIO()
+            kind = self.requestHeaders.getRawHeaders("Content-Type", [""])[0]
+            self._is_form = kind.startswith("multipart/form-data")
             header = self.requestHeaders.getRawHeaders("X-Cut-After")
             self._cut_after = int(header[0]) if header else manners.cut_after
             if self._cut_after == 0:
@@ -83,12 +91,29 @@ def main() -> None:
         def handleContentChunk(self, data: bytes) -> None:
             self._digest.update(data)
             self._length += len(data)
-            if self._cut_after is not None and self._length >= self._cut_after:
+            if self._is_form:
+                assert self.content is not None
+                self.content.write(data)
+            if manners.max_body_bytes is not None and self._length > manners.max_body_bytes:
+                self._refuse()
+            elif self._cut_after is not None and self._length >= self._cut_after:
                 self._cut()
             elif manners.pause_seconds:
                 transport = self._transport()
                 transport.pauseProducing()
                 reactor.callLater(manners.pause_seconds, transport.resumeProducing)
+
+        def _refuse(self) -> None:
+            if self._is_refused:
+                return
+            self._is_refused = True
+            content = b"no more than %d bytes" % (manners.max_body_bytes or 0)
+            # A resource cannot answer before it has the body; below it one can.
+            self._transport().write(
+                b"HTTP/1.1 413 Content Too Large\r\n"
+                b"Connection: close\r\nContent-Length: %d\r\n\r\n%b" % (len(content), content)
+            )
+            self._transport().loseConnection()
 
         def _cut(self) -> None:
             if manners.cut_by == "reset":
@@ -102,6 +127,8 @@ def main() -> None:
             return self.channel.transport
 
         def process(self) -> None:
+            if self._is_refused:
+                return
             if self._cut_after is not None and self._length >= self._cut_after:
                 return
             answer: object
@@ -116,10 +143,18 @@ def main() -> None:
                     "declared": self._declared,
                 }
                 received.append(answer)
+                if self._is_form:
+                    answer = answer | {"form": self._form()}
             body = json.dumps(answer).encode("ascii")
             self.responseHeaders.setRawHeaders(b"content-type", [b"application/json"])
             self.responseHeaders.setRawHeaders(b"content-length", [b"%d" % len(body)])
             self._answer(body)
+
+        def _form(self: Any) -> dict[str, list[str]]:
+            return {
+                name.decode("latin-1"): [value.decode("latin-1") for value in values]
+                for name, values in self.args.items()
+            }
 
         def _answer(self: Any, body: bytes) -> None:
             self.write(body)
