@@ -332,6 +332,40 @@ def test_uploads_with_a_tighter_limit_of_their_own_leave_the_rest_to_the_others(
     assert not clock.getDelayedCalls()
 
 
+def test_who_had_to_wait_for_a_tighter_limit_keeps_its_place_at_the_wider_one() -> None:
+    clock = Clock()
+    wide, tight = RateLimit(1000, clock), RateLimit(1000, clock)
+    both = RateLimits((tight, wide))
+    turns: list[tuple[str, float]] = []
+
+    def stand(name: str, limit: RateLimit | RateLimits) -> None:
+        limit.wait(lambda: turns.append((name, limit.take(PLENTY))))
+
+    tight.take(PLENTY)
+    stand("first", both)
+    clock.advance(0.01)
+    wide.take(PLENTY)
+    stand("second", wide)
+    pump(clock, 0.015)
+    assert turns == []  # the first one is now in the line of the wide limit
+    pump(clock, 0.05)
+    assert turns == [("first", 20), ("second", 20)]
+
+
+def test_limit_that_could_serve_is_not_taken_from_in_front_of_its_line() -> None:
+    clock = Clock()
+    wide, tight = RateLimit(1e6, clock), RateLimit(None, clock)
+    turns: list[str] = []
+    wide.take(PLENTY)
+    wide.wait(lambda: turns.append("first"))
+    clock.advance(0.015)  # enough for a turn, but turns come when there is enough for several
+    RateLimits((tight, wide)).wait(lambda: turns.append("second"))
+    clock.advance(0.001)
+    assert turns == []
+    pump(clock, 0.1)
+    assert turns == ["first", "second"]
+
+
 @attrs.define
 class Record:
     """What a limit handed out (less what came back), and how fast it was meant to be, when."""
@@ -453,4 +487,4 @@ class Limits(RuleBasedStateMachine):
 
 
 TestLimits = Limits.TestCase
-TestLimits.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestLimits.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
