@@ -1,0 +1,247 @@
+"""Where a request goes: URIs taken apart, strictly, so that what is sent is what was meant."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+from urllib.parse import unquote, urljoin
+
+import attrs
+
+from filebody.errors import UsageError
+
+__all__ = ["Origin", "Target", "parse_authority", "parse_target"]
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+# RFC 3986 appendix B, with a scheme and an authority that have to be there.
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?![0-9]+(?:[/?#]|\Z))")
+# No backslash before the host: some take it for a slash, and what follows it for a path.
+_AUTHORITY = re.compile(r"(?:([^\\]*)@)?(\[[^\[\]]*\]|[^\[\]:@]*)(?::([0-9]*))?")
+# RFC 1123 section 2.1, and the underscore that names of services and containers have.
+_NAME = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+# What could end a request line or a field.
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
+_MAX_SHOWN = 200
+
+
+@attrs.frozen
+class Origin:
+    """Scheme, host and port: what one connection is for (RFC 9110 section 4.3.1).
+
+    Attributes:
+        scheme: `http` or `https`.
+        host: In lower case: a name in ASCII (A-labels), or an address without brackets.
+        port: The TCP port.
+    """
+
+    scheme: str
+    host: str
+    port: int
+
+    @property
+    def authority(self) -> bytes:
+        """The value of the Host field: without the port if it is the scheme's own."""
+        if self.port == _DEFAULT_PORTS[self.scheme]:
+            return self._bracketed.encode("ascii")
+        return self.host_and_port
+
+    @property
+    def host_and_port(self) -> bytes:
+        """The target of a CONNECT, where the port must be (RFC 9110 section 9.3.6)."""
+        return f"{self._bracketed}:{self.port}".encode("ascii")
+
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+@attrs.frozen
+class Target:
+    """What is asked for, and where.
+
+    Attributes:
+        origin: Where.
+        path: Path and query as they stand in the request line (RFC 9112 section 3.2.1).
+        credentials: User name and password of the URI, or None; they are in no message.
+    """
+
+    origin: Origin
+    path: bytes
+    credentials: tuple[str, str] | None = attrs.field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """For messages: without fragment, user name and password."""
+        origin = self.origin
+        return f"{origin.scheme}://{origin.authority.decode()}{self.path.decode()}"
+
+    def join(self, location: bytes) -> Target:
+        """Resolve the value of a Location field (RFC 9110 section 10.2.2).
+
+        The user name and password stay within the origin. Spaces and bytes beyond ASCII, which
+        should not be there but are, get escaped.
+
+        Args:
+            location: A URI or a relative reference.
+
+        Raises:
+            UsageError: It leads nowhere that HTTP can go.
+        """
+        text = location.decode("utf-8", "surrogateescape").strip(" \t").replace(" ", "%20")
+        _check_characters(text)
+        try:
+            absolute = urljoin(self.url, text)
+        except ValueError as error:
+            raise _unusable(text, "it is not a URL") from error
+        found = _parse(absolute)
+        if found.credentials is None and found.origin == self.origin:
+            found = attrs.evolve(found, credentials=self.credentials)
+        return found
+
+
+def parse_target(uri: bytes | str) -> Target:
+    """Read an absolute URI.
+
+    Args:
+        uri: `http://` or `https://`. In a `str` what is beyond ASCII is escaped as UTF-8, in a
+            host by IDNA; in `bytes` it is refused.
+
+    Raises:
+        UsageError: A request for it could not be sent, or would not mean what it says.
+        TypeError: It is neither `bytes` nor `str`.
+    """
+    if isinstance(uri, bytes):
+        text = uri.decode("ascii", "backslashreplace")
+        if not uri.isascii():
+            raise _unusable(text, "it has bytes beyond ASCII: escape them as %XX")
+    elif isinstance(uri, str):
+        text = uri
+    else:
+        raise TypeError(f"a URI is bytes or str, not {type(uri).__name__}")
+    _check_characters(text)
+    return _parse(text)
+
+
+def parse_authority(authority: str, shown: str) -> tuple[tuple[str, str] | None, str, int | None]:
+    """Read `user:password@host:port` (RFC 3986 section 3.2).
+
+    Args:
+        authority: What stands between `//` and the path.
+        shown: What it is a part of, for messages; they leave out its user name and password.
+
+    Returns:
+        The credentials or None, the host as `Origin` has it, and the port or None.
+
+    Raises:
+        UsageError: There can be no such host or port.
+    """
+    match = _AUTHORITY.fullmatch(authority)
+    if match is None:
+        raise _unusable(shown, "its host and port are not ones")
+    user_and_password, host, port = match.groups()
+    if port and not 0 < int(port[:9]) < 1 << 16:
+        raise _unusable(shown, f"there is no port {port[:9]}: ports are 1 to 65535")
+    return (
+        _credentials(user_and_password, shown),
+        _ascii_host(host, shown),
+        int(port) if port else None,
+    )
+
+
+def _check_characters(text: str) -> None:
+    found = _FORBIDDEN.search(text)
+    if found is not None:
+        what = "a space" if found[0] == " " else f"the control character {found[0]!r}"
+        raise _unusable(text, f"it has {what} in it: escape it as %{ord(found[0]):02X}")
+
+
+def _parse(text: str) -> Target:
+    match = _URI.fullmatch(text)
+    if match is None:
+        named = _SCHEME.match(text)
+        if named is None:
+            raise _unusable(text, "it has no scheme: write http:// or https:// before the host")
+        if named[1].lower() in _DEFAULT_PORTS:
+            raise _unusable(text, f"{named[0]} must be followed by // and a host")
+        raise _wrong_scheme(text, named[1])
+    scheme, authority, path, query = match.groups(default="")
+    default_port = _DEFAULT_PORTS.get(scheme.lower())
+    if default_port is None:
+        raise _wrong_scheme(text, scheme)
+    credentials, host, port = parse_authority(authority, text)
+    return Target(
+        Origin(scheme.lower(), host, port or default_port),
+        _escaped((path or "/") + query, text),
+        credentials,
+    )
+
+
+def _credentials(text: str | None, shown: str) -> tuple[str, str] | None:
+    if not text:
+        return None
+    user, _, password = text.partition(":")
+    try:
+        user, password = unquote(user, errors="strict"), unquote(password, errors="strict")
+        (user + password).encode()
+    except UnicodeError as error:
+        raise _unusable(shown, "its user name or password is not UTF-8") from error
+    if ":" in user:
+        raise _unusable(shown, "its user name has a colon, which RFC 7617 does not allow")
+    return user, password
+
+
+def _ascii_host(host: str, shown: str) -> str:
+    if host.startswith("["):
+        try:
+            address = IPv6Address(host[1:-1])
+        except ValueError as error:
+            raise _unusable(shown, "what is in brackets is not an IPv6 address") from error
+        if address.scope_id is not None:
+            raise _unusable(shown, "an address with a zone means nothing to a server")
+        return address.compressed
+    if not host:
+        raise _unusable(shown, "its host is missing")
+    if not host.isascii():
+        host = _to_a_labels(host, shown)
+    host = host.lower()
+    if not _NAME.fullmatch(host):
+        raise _unusable(shown, "there can be no such host")
+    return host
+
+
+def _to_a_labels(host: str, shown: str) -> str:
+    """IDNA 2008 with the mapping of UTS #46 if the package is there, else Python's IDNA 2003."""
+    try:
+        try:
+            import idna  # noqa: PLC0415 - comes with the extra `tls`; most hosts are ASCII
+        except ImportError:
+            return host.encode("idna").decode("ascii")
+        return idna.encode(host, uts46=True).decode("ascii")
+    except UnicodeError as error:
+        raise _unusable(shown, "there can be no such host") from error
+
+
+def _escaped(text: str, shown: str) -> bytes:
+    """Escape what is beyond ASCII (RFC 3987 section 3.1)."""
+    if text.isascii():
+        return text.encode("ascii")
+    try:
+        # File names and Location fields may have bytes that are not UTF-8 (PEP 383).
+        octets = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise _unusable(shown, "it has half a surrogate pair in it") from error
+    return b"".join(b"%c" % octet if octet < 0x80 else b"%%%02X" % octet for octet in octets)
+
+
+def _wrong_scheme(text: str, scheme: str) -> UsageError:
+    return _unusable(text, f"{scheme} is not a scheme of HTTP: http and https are")
+
+
+def _unusable(text: str, why: str) -> UsageError:
+    """Show it on one line, not too long, and without user name and password."""
+    shown = re.sub(r"^([^/?#]*//)?[^/?#]*@", r"\1", text)
+    shown = "".join(character if character.isprintable() else "?" for character in shown)
+    if len(shown) > _MAX_SHOWN:
+        shown = f"{shown[:_MAX_SHOWN]}..."
+    return UsageError(f"{shown!r} cannot be used: {why}")
