@@ -440,7 +440,7 @@ class Limits(RuleBasedStateMachine):
 
         def ready() -> None:
             nonlocal again
-            self.waiting.remove(leave)
+            self.waiting.remove(leaves.pop())
             taken = limit.take(wanted)
             assert 1 <= taken <= wanted
             self.book(kind, taken)
@@ -449,11 +449,10 @@ class Limits(RuleBasedStateMachine):
                 stand()
 
         def stand() -> None:
-            nonlocal leave
-            leave = limit.wait(ready)
-            self.waiting.append(leave)
+            leaves.append(limit.wait(ready))
+            self.waiting.append(leaves[-1])
 
-        leave: Callable[[], None] = stand  # something to begin with
+        leaves: list[Callable[[], None]] = []
         stand()
 
     @precondition(lambda self: self.waiting)
