@@ -23,6 +23,10 @@ def test_meter_counts_against_its_clock() -> None:
         (Progress(0, 100, 5.0), 0.0, 0.0, None),
         (Progress(25, 100, 0.0), 0.25, None, None),
         (Progress(25, None, 5.0), None, 5.0, None),
+        (Progress(75, 100, 5.0, 25), 0.25, 5.0, 15.0),
+        (Progress(100, 100, 5.0, acknowledged_bytes=0), 0.0, 0.0, None),
+        (Progress(100, 100, 5.0, acknowledged_bytes=100), 1.0, 20.0, 0.0),
+        (Progress(50, None, 5.0, 25), None, 5.0, None),
     ],
 )
 def test_what_follows(
@@ -31,3 +35,9 @@ def test_what_follows(
     assert progress.fraction == fraction
     assert progress.rate_bytes_per_second == rate
     assert progress.remaining_seconds == remaining
+
+
+def test_reached_is_what_was_acknowledged_where_that_is_known() -> None:
+    assert Progress(75, 100, 5.0).reached_bytes == 75
+    assert Progress(75, 100, 5.0).acknowledged_bytes is None
+    assert Progress(75, 100, 5.0, 0).reached_bytes == 0

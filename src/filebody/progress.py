@@ -18,23 +18,31 @@ class Progress:
             they are not yet received by anybody.
         total_bytes: How many there will be in all, or None if that is unknown.
         elapsed_seconds: Since the pass was started.
+        acknowledged_bytes: How many the peer's system has acknowledged, or None where that is not
+            known: behind a transport that does not tell.
     """
 
     sent_bytes: int
     total_bytes: int | None
     elapsed_seconds: float
+    acknowledged_bytes: int | None = None
+
+    @property
+    def reached_bytes(self) -> int:
+        """How far it is, as surely as can be told: what was acknowledged, else what was sent."""
+        return self.sent_bytes if self.acknowledged_bytes is None else self.acknowledged_bytes
 
     @property
     def fraction(self) -> float | None:
-        """The part that was handed over, from 0 to 1; None without a total."""
+        """The part of the total that was reached, from 0 to 1; None without a total."""
         if self.total_bytes is None:
             return None
-        return self.sent_bytes / self.total_bytes if self.total_bytes else 1.0
+        return self.reached_bytes / self.total_bytes if self.total_bytes else 1.0
 
     @property
     def rate_bytes_per_second(self) -> float | None:
         """The average since the start; None before any time has passed."""
-        return self.sent_bytes / self.elapsed_seconds if self.elapsed_seconds > 0 else None
+        return self.reached_bytes / self.elapsed_seconds if self.elapsed_seconds > 0 else None
 
     @property
     def remaining_seconds(self) -> float | None:
@@ -42,7 +50,7 @@ class Progress:
         rate = self.rate_bytes_per_second
         if self.total_bytes is None or not rate:
             return None
-        return (self.total_bytes - self.sent_bytes) / rate
+        return (self.total_bytes - self.reached_bytes) / rate
 
 
 class ProgressMeter:
