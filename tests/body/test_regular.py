@@ -12,7 +12,15 @@ from typing import Any
 
 import pytest
 
-from filebody import BodyReadError, BodyShrank, FileBody, PathBody, UsageError, WaitBy
+from filebody import (
+    BodyChanged,
+    BodyReadError,
+    BodyShrank,
+    FileBody,
+    PathBody,
+    UsageError,
+    WaitBy,
+)
 from filebody.body import _regular
 from filebody.testing import check_body
 from tests.body.reading import content_of, old_file, read_when_ready, rest_of
@@ -288,3 +296,36 @@ def test_bytes_given_out_do_not_change_with_the_next_read(tmp_path: Path) -> Non
         first = read_when_ready(reader, 1000)
         assert len(rest_of(reader, 5000)) == len(CONTENT) - 1000
     assert first == CONTENT[:1000]
+
+
+def test_bytes_given_back_come_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    reader = PathBody(path).open()
+    buffer = bytearray(6)
+    assert reader.readinto(buffer) == 6
+    assert reader.can_unread
+    reader.unread(4)
+    assert reader.readinto(buffer) == 6
+    assert bytes(buffer) == b"234567"
+    reader.unread(0)
+    assert reader.read(100) == b"89"
+    reader.unread(2)
+    assert reader.read(100) == b"89"
+    assert reader.read(100) == b""
+    with pytest.raises(UsageError, match="cannot be given back"):
+        reader.unread(1)
+    reader.close()
+
+
+def test_giving_back_the_end_has_the_file_checked_again(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    reader = PathBody(path).open()
+    assert reader.read(100) == b"0123456789"
+    reader.unread(3)
+    with path.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(BodyChanged):
+        reader.read(100)
+    reader.close()

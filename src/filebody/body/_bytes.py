@@ -49,6 +49,24 @@ class _BytesReader(SourceReader):
         super().__init__(source, offset, stop, exact=True)
         self._content = content
 
+    @property
+    def can_unread(self) -> bool:
+        """See `Reader.can_unread`."""
+        return True
+
+    def unread(self, count: int) -> None:
+        """See `Reader.unread`."""
+        self._take_back(count)
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:
+        """See `Reader.readinto`; the bytes are copied once."""
+        if self._closed or self._failed:
+            raise self._refusal()
+        count = self._wanted(len(buffer))
+        buffer[:count] = memoryview(self._content)[self._offset : self._offset + count]
+        self._account(count)
+        return count
+
     def _read_source(self, size: int) -> bytes:
         return self._content[self._offset : self._offset + size]
 

@@ -103,6 +103,15 @@ class RegularReader(SourceReader):
             return None
         return bytes(view if count == len(view) else view[:count])
 
+    @property
+    def can_unread(self) -> bool:
+        """See `Reader.can_unread`."""
+        return True
+
+    def unread(self, count: int) -> None:
+        """See `Reader.unread`."""
+        self._take_back(count)
+
     def _fill(self, view: bytearray | memoryview) -> int | None:
         if self._nowait is None:
             return None

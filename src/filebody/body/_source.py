@@ -76,6 +76,7 @@ class SourceReader(Reader):
         self._exact = exact
         self._to_drop = drop
         self._ended = False
+        self._last_count = 0
         self._closed = False
         self._failed = False
         self._in_flight = False
@@ -139,6 +140,19 @@ class SourceReader(Reader):
         buffer[: len(piece)] = piece
         return len(piece)
 
+    def _take_back(self, count: int) -> None:
+        """Go back over the last `count` bytes: for readers that can give them again."""
+        if self._closed or self._failed:
+            raise self._refusal()
+        if not 0 <= count <= self._last_count:
+            raise UsageError(
+                f"{self._source}: {count} bytes cannot be given back, {self._last_count} were read"
+            )
+        self._last_count -= count
+        self._offset -= count
+        if count:
+            self._ended = False
+
     def close(self) -> None:
         """See `Reader.close`."""
         with self._lock:
@@ -198,6 +212,7 @@ class SourceReader(Reader):
 
     def _account(self, count: int) -> None:
         """Move on by `count` bytes, or note the end; see that an end is a true end."""
+        self._last_count = count
         self._offset += count
         if (count and self._offset != self._stop) or self._ended:
             return
