@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from zope.interface import implementer
 
 from filebody.body import Body, FileBody, WaitBy
 from filebody.errors import UsageError
+from filebody.produce._interface import Drain, IReaderConsumer
 from filebody.produce._state import ACTIVE, TABLE, Input, State
 from filebody.produce._waiting import when_ready
 from filebody.progress import Progress, ProgressMeter
@@ -52,8 +54,12 @@ class FileBodyProducer:
         allow_changes: Send the first `length` bytes of the file even if it grows or is touched
             meanwhile. A `Body` says that for itself.
 
+    A consumer that provides `IReaderConsumer`, as `UploadAgent`'s connections do, is handed the
+    reader instead and drains it itself, without the Cooperator; all else stays as it is.
+
     Attributes:
         length: How many bytes will be written: exact, or `UNKNOWN_LENGTH`.
+        body: What is produced.
 
     Raises:
         TypeError: The file is open in text mode, or `readSize` is no integer.
@@ -80,17 +86,20 @@ class FileBodyProducer:
         if readSize < 1:
             raise UsageError(f"readSize must be at least 1 byte, not {readSize}")
         self._inputFile = inputFile
+        self._cooperator = cooperator
         self._cooperate = cooperator.cooperate
         self._readSize = readSize
         self._on_progress = on_progress
-        self._body = _body_of(inputFile, allow_changes=allow_changes)
+        self.body = _body_of(inputFile, allow_changes=allow_changes)
         self.length = self._determineLength(inputFile)
-        self._reader = self._body.open()
+        self._reader = self.body.open()
         self._state = State.NEW
         self._started = False
         self._done: Deferred[None] | None = None  # as long as it may fire
         self._write: Callable[[bytes], None] = _to_nobody
         self._failure: Failure | None = None
+        self._drain: Drain | None = None
+        self._successor: FileBodyProducer | None = None
         self._task: Any = None  # what cooperate() gave, as long as it is to be ended by us
         self._task_paused = False
         self._loop_is_over = False
@@ -101,7 +110,7 @@ class FileBodyProducer:
 
     def _determineLength(self, fObj: Any) -> int | str:
         """How many bytes can be read out of `fObj`, or `UNKNOWN_LENGTH`."""
-        body = self._body if fObj is self._inputFile else _body_of(fObj, allow_changes=False)
+        body = self.body if fObj is self._inputFile else _body_of(fObj, allow_changes=False)
         return UNKNOWN_LENGTH if body.length is None else body.length
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
@@ -127,6 +136,11 @@ class FileBodyProducer:
         done.addErrback(self._keep_silent)
         if self._move(Input.START):
             self._done = done
+            if IReaderConsumer.providedBy(consumer):
+                meter = ProgressMeter(self.body.length, time.monotonic)
+                taken = functools.partial(self._taken, meter)
+                self._drain = consumer.drain(self._reader, taken, self._drained)
+                return done
             self._write = self._writer_to(consumer)
             try:
                 self._task = self._cooperate(self._writeloop(consumer))
@@ -138,7 +152,13 @@ class FileBodyProducer:
 
     def pauseProducing(self) -> None:
         """Write nothing until `resumeProducing`; nothing happens unless it is producing."""
-        if self._move(Input.PAUSE) and self._task is not None and not self._task_paused:
+        if self._successor is not None:
+            self._successor.pauseProducing()
+        if not self._move(Input.PAUSE):
+            return
+        if self._drain is not None:
+            self._drain.pause()
+        elif self._task is not None and not self._task_paused:
             self._task_paused = True
             self._task.pause()
 
@@ -149,7 +169,12 @@ class FileBodyProducer:
         turn already: what it has room for is written before this returns, if it can be read
         without waiting. (Files that are not the system's own are left to the Cooperator.)
         """
+        if self._successor is not None:
+            self._successor.resumeProducing()
         if not self._move(Input.RESUME) or self._at_work:
+            return
+        if self._drain is not None:
+            self._drain.resume()
             return
         if self._task_paused and self._reader.wait_by is not WaitBy.RETRY:
             self._refill()
@@ -157,8 +182,32 @@ class FileBodyProducer:
 
     def stopProducing(self) -> None:
         """Write nothing any more, ever, and close the file; nothing happens after an end."""
+        if self._successor is not None:
+            self._successor.stopProducing()
         if self._move(Input.STOP):
             self._halt()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether `stopProducing` or a cancellation has ended it: then it never completes."""
+        return self._state is State.STOPPED
+
+    def again(self) -> FileBodyProducer:
+        """A producer of the same bytes from the first one, for another attempt.
+
+        It follows `pauseProducing`, `resumeProducing` and `stopProducing` of this one from now on,
+        so that whoever holds this one still decides.
+
+        Raises:
+            NotReplayable: The body can be read only once.
+        """
+        self._successor = FileBodyProducer(
+            self.body,
+            self._cooperator,
+            self._readSize,
+            on_progress=self._on_progress,
+        )
+        return self._successor
 
     def _move(self, given: Input) -> bool:
         """Take `given` in; whether that changed the state."""
@@ -168,7 +217,7 @@ class FileBodyProducer:
 
     def _writer_to(self, consumer: IConsumer) -> Callable[[bytes], None]:
         """What writes a piece and reports it, unless that has ended production."""
-        meter = ProgressMeter(self._body.length, time.monotonic)
+        meter = ProgressMeter(self.body.length, time.monotonic)
 
         def write(piece: bytes) -> None:
             consumer.write(piece)
@@ -176,6 +225,28 @@ class FileBodyProducer:
                 self._on_progress(meter.advance(len(piece)))
 
         return write
+
+    def _taken(self, meter: ProgressMeter, count: int) -> None:
+        """The consumer has drained so many bytes."""
+        progress = meter.advance(count)
+        if self._on_progress is None or self._state not in ACTIVE:
+            return
+        try:
+            self._on_progress(progress)
+        except Exception:  # noqa: BLE001 - it goes to the caller, by the Deferred
+            if self._drain is not None:
+                self._drain.stop()
+            self._drained(Failure())
+
+    def _drained(self, failure: Failure | None) -> None:
+        """The consumer has come to the reader's end, or not that far."""
+        self._drain = None
+        if failure is not None:
+            self._fail(failure)
+        else:
+            self._release()
+            self._move(Input.EOF)
+        self._loop_over(None)
 
     def _writeloop(self, consumer: IConsumer) -> Iterator[Deferred[None] | None]:  # noqa: ARG002
         """An iterator that reads one piece and writes it each time it is iterated.
@@ -284,6 +355,9 @@ class FileBodyProducer:
 
     def _halt(self) -> None:
         """End the task first, so that nothing can be written any more, and then release."""
+        drain, self._drain = self._drain, None
+        if drain is not None:
+            drain.stop()
         the_task, self._task = self._task, None
         if the_task is not None:
             with contextlib.suppress(task.TaskFinished):
@@ -299,7 +373,7 @@ class FileBodyProducer:
         try:
             self._reader.close()
         except Exception:  # noqa: BLE001 - the outcome does not depend on it any more
-            _log.failure("closing {source} failed", source=self._body.source)
+            _log.failure("closing {source} failed", source=self.body.source)
 
     def _cancel(self, _: Deferred[None]) -> None:
         """Somebody cancelled the Deferred of `startProducing`."""
