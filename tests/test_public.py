@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import filebody
+import filebody.agent
 import filebody.errors
 import filebody.receiver
 import filebody.testing
@@ -17,10 +18,14 @@ PUBLIC = {
     filebody: """
         Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
         ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess FileBody
-        FileBodyProducer FilebodyError IterableBody NotReplayable PathBody Progress ProtocolError
+        FileBodyProducer FilebodyError IReaderConsumer IterableBody NotReplayable PathBody Progress ProtocolError
         ProxyError Reader RedirectError RemoteError ResponseTimeout SliceBody StallTimeout TLSError
-        TLSTimeout TotalTimeout TransferError TransferTimeout UsageError WaitBy WrongBodyLength
+        TLSTimeout TotalTimeout TransferError TransferTimeout UploadAgent UsageError WaitBy WrongBodyLength
         as_body
+    """,
+    filebody.agent: """
+        Attempt Digest ExchangeListener Expect Informational Moment Options PoolLimits Proxies Proxy
+        RateLimit Response Retries Timeouts UploadAgent
     """,
     filebody.testing: "check_body check_producer",
     filebody.receiver: "Aborted Receiver ReceiverConfig ReceiverEvent Refused Served Stored",

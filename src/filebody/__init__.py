@@ -4,6 +4,7 @@ Sends files over HTTP without blocking the event loop, losing a byte, or calling
 a success. `FileBodyProducer` is a drop-in for Twisted's; a `Body` says what to send.
 """
 
+from filebody.agent import UploadAgent
 from filebody.body import (
     Body,
     BytesBody,
@@ -44,7 +45,7 @@ from filebody.errors import (
     UsageError,
     WrongBodyLength,
 )
-from filebody.produce import FileBodyProducer
+from filebody.produce import FileBodyProducer, IReaderConsumer
 from filebody.progress import Progress
 
 __all__ = [
@@ -65,6 +66,7 @@ __all__ = [
     "FileBody",
     "FileBodyProducer",
     "FilebodyError",
+    "IReaderConsumer",
     "IterableBody",
     "NotReplayable",
     "PathBody",
@@ -82,6 +84,7 @@ __all__ = [
     "TotalTimeout",
     "TransferError",
     "TransferTimeout",
+    "UploadAgent",
     "UsageError",
     "WaitBy",
     "WrongBodyLength",

@@ -1,0 +1,69 @@
+"""One timer for all that an exchange may wait for, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Patience"]
+
+# A look is a system call: so many in the time that may pass.
+_LOOKS = 4
+
+
+class Patience:
+    """Calls `expired` when what was last set has passed.
+
+    Setting it is cheap: a timer in the reactor that would come too early is left where it is, and
+    looks at the clock when it comes.
+
+    Args:
+        reactor: Its clock.
+        expired: Called at the end; if it answers True, or time was to be looked at more often, it
+            is called again.
+    """
+
+    __slots__ = ("_call", "_deadline", "_expired", "_period", "_reactor")
+
+    def __init__(self, reactor: Any, expired: Callable[[], bool]) -> None:
+        self._reactor = reactor
+        self._expired = expired
+        self._call: Any = None
+        self._deadline: float | None = None
+        self._period = 0.0
+
+    def set(self, seconds: float | None, *, look: bool = False) -> None:
+        """Expire after `seconds` from now; never, for None.
+
+        With `look`, `expired` answers whether there was an event, and is asked again.
+        """
+        if seconds is None:
+            self._deadline = None
+            return
+        self._period = seconds if look else 0.0
+        now = self._reactor.seconds()
+        self._deadline = now + seconds
+        if self._call is None:
+            self._call = self._reactor.callLater(seconds, self._came)
+        elif self._call.getTime() > self._deadline:
+            self._call.reset(seconds)
+
+    def stop(self) -> None:
+        """Never expire, and leave nothing in the reactor."""
+        self._deadline = None
+        call, self._call = self._call, None
+        if call is not None:
+            call.cancel()
+
+    def _came(self) -> None:
+        self._call = None
+        if self._deadline is None:
+            return
+        left = self._deadline - self._reactor.seconds()
+        if left > 0:
+            self._call = self._reactor.callLater(left, self._came)
+            return
+        self._deadline = None
+        period = self._period
+        if self._expired() and self._deadline is None:
+            self.set(period, look=True)

@@ -1,0 +1,243 @@
+"""What the server answered, as Twisted, treq and `readBody` take it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, cast
+
+import attrs
+from twisted.internet.defer import CancelledError
+from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
+from zope.interface import implementer
+
+__all__ = ["BodySource", "ClientRequest", "Response"]
+
+
+@implementer(IClientRequest)
+@attrs.frozen
+class ClientRequest:
+    """What was asked.
+
+    Attributes:
+        method: The method.
+        absoluteURI: Where, without credentials.
+        headers: The fields as they were sent.
+    """
+
+    method: bytes
+    absoluteURI: bytes  # noqa: N815 - the interface's
+    headers: Headers
+
+
+class BodySource(Protocol):
+    """Where the bytes of a response come from: the exchange, as the response sees it."""
+
+    def flow(self) -> None:
+        """Whether bytes are wanted may have changed."""
+
+    def abort(self, error: BaseException) -> None:
+        """No more are wanted, ever, because of `error`."""
+
+
+@implementer(IPushProducer)
+class _BodyTransport:
+    """What the protocol that receives a response's body has as its transport."""
+
+    disconnecting = False
+
+    def __init__(self, response: Response) -> None:
+        self._response = response
+
+    def pauseProducing(self) -> None:
+        """Let nothing come until `resumeProducing`."""
+        self._response._flow(wanted=False)  # noqa: SLF001 - its other half
+
+    def resumeProducing(self) -> None:
+        """Let it come again."""
+        self._response._flow(wanted=True)  # noqa: SLF001
+
+    def stopProducing(self) -> None:
+        """End the connection: no more of it is wanted."""
+        self._response.abort()
+
+    def loseConnection(self) -> None:
+        """As `stopProducing`."""
+        self._response.abort()
+
+    def abortConnection(self) -> None:
+        """As `stopProducing`."""
+        self._response.abort()
+
+    def write(self, data: bytes) -> None:
+        """Nothing can be written: the request is out."""
+
+    def writeSequence(self, data: object) -> None:
+        """Nothing can be written."""
+
+    def getPeer(self) -> object:
+        """Not known here."""
+        return None
+
+    def getHost(self) -> object:
+        """Not known here."""
+        return None
+
+
+@implementer(IResponse)
+class Response:
+    """An `IResponse`. Its body waits until `deliverBody`, up to a bound, and then in the network.
+
+    A body that nobody asks for within the stall timeout is given up, with its connection.
+
+    Attributes:
+        version: Such as `(b"HTTP", 1, 1)`.
+        code: The status code.
+        phrase: The reason phrase.
+        headers: The header fields.
+        length: Of the body in bytes, or `UNKNOWN_LENGTH`.
+        request: What was asked.
+        previousResponse: The redirection that led here, or None.
+        url: Where this came from, after redirections.
+        attempts: How many attempts were made, this one included.
+        trailers: The fields behind a chunked body; empty before its end.
+
+    Source: `twisted.web.iweb.IResponse`.
+    """
+
+    __slots__ = (
+        "__provides__",
+        "_buffer",
+        "_is_paused",
+        "_protocol",
+        "_reason",
+        "_source",
+        "attempts",
+        "code",
+        "headers",
+        "length",
+        "phrase",
+        "previousResponse",
+        "request",
+        "trailers",
+        "url",
+        "version",
+    )
+
+    def __init__(
+        self,
+        *,
+        version: tuple[bytes, int, int],
+        code: int,
+        phrase: bytes,
+        headers: Headers,
+        length: int | None,
+        request: ClientRequest,
+        url: str,
+        source: BodySource,
+    ) -> None:
+        self.version = version
+        self.code = code
+        self.phrase = phrase
+        self.headers = headers
+        self.length = UNKNOWN_LENGTH if length is None else length
+        self.request = request
+        self.previousResponse: IResponse | None = None
+        self.url = url
+        self.attempts = 1
+        self.trailers = Headers()
+        self._source: BodySource | None = source
+        self._buffer: list[bytes] = []
+        self._protocol: Any = None
+        self._reason: Failure | None = None
+        self._is_paused = False
+
+    def __repr__(self) -> str:
+        return f"<Response {self.code} from {self.url}>"
+
+    def setPreviousResponse(self, response: IResponse) -> None:
+        """See `IResponse.setPreviousResponse`."""
+        self.previousResponse = response
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """Hand the body to `protocol`, from its first byte.
+
+        Its `connectionLost` says how it ended: with `ResponseDone`; with `PotentialDataLoss` if
+        only the end of the connection marks the body's end; with a `TransferError` if it is not
+        whole. Its transport can pause, resume and abort.
+
+        Raises:
+            RuntimeError: It was handed to somebody already.
+        """
+        if self._protocol is not None:
+            raise RuntimeError("the body of this response was delivered already")
+        self._protocol = protocol
+        protocol.makeConnection(cast("ITransport", _BodyTransport(self)))
+        self._flow(wanted=True)
+
+    def abort(self, error: BaseException | None = None) -> None:
+        """End the connection if the body has not ended: what did not come is not wanted.
+
+        Args:
+            error: What whoever takes the body is told; `CancelledError` by default.
+        """
+        self._buffer.clear()
+        source, self._source = self._source, None
+        if source is not None:
+            source.abort(error or CancelledError())
+
+    # What the exchange says.
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether somebody takes the body, and has not paused it."""
+        return self._protocol is not None and not self._is_paused
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether who takes the body has paused it."""
+        return self._protocol is not None and self._is_paused
+
+    @property
+    def buffered_bytes(self) -> int:
+        """How much waits here."""
+        return sum(map(len, self._buffer))
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of the body came, so that its connection is not needed any more."""
+        return self._reason is not None and self._reason.check(ResponseDone) is not None
+
+    def received(self, data: bytes) -> None:
+        """A piece came."""
+        if self.is_wanted and not self._buffer:
+            self._protocol.dataReceived(data)
+        else:
+            self._buffer.append(data)
+
+    def finished(self, reason: Failure) -> None:
+        """There is no more, because of `reason`."""
+        if self._reason is None:
+            self._reason = reason
+            self._source = None
+            self._hand_over()
+
+    def _flow(self, *, wanted: bool) -> None:
+        self._is_paused = not wanted
+        self._hand_over()
+        if self._source is not None:
+            self._source.flow()
+
+    def _hand_over(self) -> None:
+        """Hand over what waits, as long as it is wanted."""
+        while self.is_wanted and self._buffer:
+            self._protocol.dataReceived(self._buffer.pop(0))
+        if self._reason is not None and self.is_wanted and not self._buffer:
+            protocol, self._protocol = self._protocol, _Nobody()
+            protocol.connectionLost(self._reason)
+
+
+class _Nobody:
+    """Who the body is delivered to after its end."""
