@@ -10,7 +10,7 @@ import attrs
 
 from filebody.errors import UsageError
 
-__all__ = ["Origin", "Target", "parse_authority", "parse_target"]
+__all__ = ["Origin", "Target", "parse_authority", "parse_target", "to_a_labels"]
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 # RFC 3986 appendix B, with a scheme and an authority that have to be there.
@@ -91,7 +91,8 @@ class Target:
         text = location.decode("utf-8", "surrogateescape").strip(" \t").replace(" ", "%20")
         _check_characters(text)
         try:
-            absolute = urljoin(self.url, text)
+            # urljoin takes "http://" without a host for a relative reference.
+            absolute = text if _URI.fullmatch(text) else urljoin(self.url, text)
         except ValueError as error:
             raise _unusable(text, "it is not a URL") from error
         found = _parse(absolute)
@@ -203,15 +204,25 @@ def _ascii_host(host: str, shown: str) -> str:
     if not host:
         raise _unusable(shown, "its host is missing")
     if not host.isascii():
-        host = _to_a_labels(host, shown)
+        host = to_a_labels(host, shown)
     host = host.lower()
     if not _NAME.fullmatch(host):
         raise _unusable(shown, "there can be no such host")
     return host
 
 
-def _to_a_labels(host: str, shown: str) -> str:
-    """IDNA 2008 with the mapping of UTS #46 if the package is there, else Python's IDNA 2003."""
+def to_a_labels(host: str, shown: str) -> str:
+    """Write a host name in ASCII, as DNS and certificates have it.
+
+    By IDNA 2008 with the mapping of UTS #46 if the package is there, else by Python's IDNA 2003.
+
+    Args:
+        host: The name.
+        shown: What it is a part of, for messages.
+
+    Raises:
+        UsageError: There can be no such host.
+    """
     try:
         try:
             import idna  # noqa: PLC0415 - comes with the extra `tls`; most hosts are ASCII

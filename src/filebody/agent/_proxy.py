@@ -9,7 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import attrs
 
-from filebody.agent._origin import Origin, parse_authority
+from filebody.agent._origin import Origin, parse_authority, to_a_labels
 from filebody.errors import UsageError
 
 __all__ = ["Proxies", "Proxy"]
@@ -58,6 +58,49 @@ class Proxy:
 
 
 @attrs.frozen
+class _Rule:
+    """One exception, read.
+
+    Attributes:
+        name: Of a host; empty for all hosts.
+        network: In place of a name.
+        port: The only one for which it holds, or None.
+    """
+
+    name: str = ""
+    network: IPv4Network | IPv6Network | None = None
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> _Rule:
+        if text == "*":
+            return cls()
+        network = _network(text)
+        port = None
+        host, colon, digits = text.rpartition(":")
+        if network is None and colon and digits.isascii() and digits.isdigit():
+            text, port = host, int(digits)
+            network = _network(text)
+        if network is not None:
+            return cls(network=network, port=port)
+        name = text.removeprefix("*").strip(".")
+        # A name that cannot be matches nothing: it must not come to mean all.
+        name = name if name.isascii() else to_a_labels(name, text)
+        return cls(name=name.lower() or ".", port=port)
+
+    def matches(self, origin: Origin) -> bool:
+        if self.port not in {None, origin.port}:
+            return False
+        host = origin.host.removesuffix(".")
+        if self.network is None:
+            return not self.name or host == self.name or host.endswith(f".{self.name}")
+        try:
+            return ip_address(host) in self.network
+        except ValueError:
+            return False  # names are not resolved for this
+
+
+@attrs.frozen
 class Proxies:
     """Which proxy for which host.
 
@@ -72,6 +115,11 @@ class Proxies:
     http: Proxy | None = None
     https: Proxy | None = None
     exceptions: tuple[str, ...] = ()
+    _rules: tuple[_Rule, ...] = attrs.field(init=False, repr=False, eq=False)
+
+    @_rules.default
+    def _read_exceptions(self) -> tuple[_Rule, ...]:
+        return tuple(_Rule.parse(exception) for exception in self.exceptions if exception)
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Proxies:
@@ -94,7 +142,7 @@ class Proxies:
     def for_origin(self, origin: Origin) -> Proxy | None:
         """The proxy for the way there, or None if it goes without."""
         proxy = self.https if origin.scheme == "https" else self.http
-        if proxy is None or any(_matches(exception, origin) for exception in self.exceptions):
+        if proxy is None or any(rule.matches(origin) for rule in self._rules):
             return None
         return proxy
 
@@ -110,28 +158,9 @@ def _proxy_from(environ: Mapping[str, str], *names: str) -> Proxy | None:
     return None
 
 
-def _matches(exception: str, origin: Origin) -> bool:
-    if exception in {"", "*"}:
-        return exception == "*"
-    network = _network(exception)
-    if network is None:
-        host, colon, port = exception.rpartition(":")
-        if colon and port.isascii() and port.isdigit():
-            if int(port) != origin.port:
-                return False
-            exception = host
-            network = _network(host.removeprefix("[").removesuffix("]"))
-    host = origin.host.removesuffix(".")
-    if network is not None:
-        try:
-            return ip_address(host) in network
-        except ValueError:
-            return False  # names are not resolved for this
-    name = exception.lower().removeprefix("*").strip(".")
-    return host == name or host.endswith(f".{name}")
-
-
 def _network(text: str) -> IPv4Network | IPv6Network | None:
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
     try:
         return ip_network(text, strict=False)
     except ValueError:
