@@ -191,12 +191,16 @@ class _Job:
                 response.setPreviousResponse(previous)
             if not self._options.redirects:
                 return response
-            next_request = redirected(
-                request,
-                status=response.code,
-                location=_value(response, b"location"),
-                has_body=self._content is not None,
-            )
+            try:
+                next_request = redirected(
+                    request,
+                    status=response.code,
+                    location=_value(response, b"location"),
+                    has_body=self._content is not None,
+                )
+            except RedirectError as error:
+                error.response = response
+                raise
             if next_request is None:
                 return response
             followed += 1

@@ -28,6 +28,7 @@ from filebody.agent._response import ClientRequest, Response
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
+    BodyStopped,
     ConnectionLost,
     EarlySuccess,
     ProtocolError,
@@ -44,6 +45,8 @@ _RECEIVE_BYTES = 1 << 15
 # How much of a response waits for somebody who wants it, before the network has to.
 _BUFFER_BYTES = 1 << 16
 _PROGRESS_SECONDS = 0.1
+# A look at what the peer has acknowledged is a system call: so many in the time of a stall.
+_STALL_LOOKS = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -96,6 +99,7 @@ class Exchange:
         "_engine",
         "_fired",
         "_head",
+        "_moved",
         "_patience",
         "_phase",
         "_reported",
@@ -117,6 +121,7 @@ class Exchange:
         self._phase = Phase.EXPECTING if terms.head.expects else Phase.SENDING
         self._patience = Patience(engine.reactor, self._expired)
         self._acknowledged = -1
+        self._moved = engine.reactor.seconds()
         self._response: Response | None = None
         self._fired = False
         self._body_is_out = False
@@ -220,6 +225,10 @@ class Exchange:
         """See `WriterOwner.body_failed`."""
         self._fail(failure.value or RuntimeError("a body failed"))
 
+    def body_stopped(self) -> None:
+        """See `WriterOwner.body_stopped`."""
+        self._fail(BodyStopped(_source_of(self._terms.producer), self.sent_bytes))
+
     # What the response says.
 
     def flow(self) -> None:
@@ -283,7 +292,8 @@ class Exchange:
         """The server does not want the rest."""
         self._writer.close()
         self._wire.want_write(False)
-        if self._terms.producer is not None:
+        # What was not begun may be sent somewhere else.
+        if self._terms.producer is not None and self.has_begun_body:
             _quietly(self._terms.producer.stopProducing)
 
     # Receiving.
@@ -510,8 +520,7 @@ class Exchange:
         if self._phase is Phase.AWAITING:
             self._patience.set(timeouts.response_seconds)
         elif self._phase in SENDS:
-            self._acknowledged = -1
-            self._patience.set(timeouts.stall_seconds, look=True)
+            self._patience.set(timeouts.stall_seconds, looks=_STALL_LOOKS)
         elif self._phase in (Phase.DELIVERING, Phase.REFUSED):
             paused = self._response is not None and self._response.is_paused
             self._patience.set(None if paused else timeouts.stall_seconds)
@@ -534,13 +543,17 @@ class Exchange:
 
     def _look(self, seconds: float) -> bool:
         """Whether the peer has acknowledged anything since the last look."""
-        acknowledged = self._writer.outbox.wire_bytes - self._wire.queued_bytes()
-        is_waiting_for_source = self._writer.is_dry and not self._wire.queued_bytes()
+        queued = self._wire.queued_bytes()
+        acknowledged = self._writer.outbox.wire_bytes - queued
+        now = self._engine.reactor.seconds()
+        is_waiting_for_source = self._writer.is_dry and not queued
         if acknowledged > self._acknowledged or is_waiting_for_source:
             self._acknowledged = acknowledged
-            return True
-        self._fail(self._error(StallTimeout, f"the server took nothing for {seconds:g} s"))
-        return False
+            self._moved = now
+        elif now - self._moved >= seconds * (1 - 1 / _STALL_LOOKS):
+            self._fail(self._error(StallTimeout, f"the server took nothing for {seconds:g} s"))
+            return False
+        return True
 
     def _report(self, *, is_last: bool = False) -> None:
         on_progress = self._terms.options.on_progress

@@ -7,9 +7,6 @@ from typing import Any
 
 __all__ = ["Patience"]
 
-# A look is a system call: so many in the time that may pass.
-_LOOKS = 4
-
 
 class Patience:
     """Calls `expired` when what was last set has passed.
@@ -19,8 +16,8 @@ class Patience:
 
     Args:
         reactor: Its clock.
-        expired: Called at the end; if it answers True, or time was to be looked at more often, it
-            is called again.
+        expired: Called when the time is over. With `looks` it is called more often, for as long as
+            it answers True.
     """
 
     __slots__ = ("_call", "_deadline", "_expired", "_period", "_reactor")
@@ -32,15 +29,12 @@ class Patience:
         self._deadline: float | None = None
         self._period = 0.0
 
-    def set(self, seconds: float | None, *, look: bool = False) -> None:
-        """Expire after `seconds` from now; never, for None.
-
-        With `look`, `expired` answers whether there was an event, and is asked again.
-        """
+    def set(self, seconds: float | None, *, looks: int = 1) -> None:
+        """Call `expired` `looks` times in each `seconds` from now; never, for None."""
         if seconds is None:
             self._deadline = None
             return
-        self._period = seconds if look else 0.0
+        self._period = seconds = seconds / looks
         now = self._reactor.seconds()
         self._deadline = now + seconds
         if self._call is None:
@@ -66,4 +60,4 @@ class Patience:
         self._deadline = None
         period = self._period
         if self._expired() and self._deadline is None:
-            self.set(period, look=True)
+            self.set(period)

@@ -59,6 +59,9 @@ class WriterOwner(Protocol):
     def body_failed(self, failure: Failure) -> None:
         """More was written than was announced."""
 
+    def body_stopped(self) -> None:
+        """Somebody else has stopped the producer: the body will never be whole."""
+
 
 class _Draining:
     """A reader under way; what `IReaderConsumer.drain` gives."""
@@ -94,7 +97,7 @@ class _Draining:
 
     def stop(self) -> None:
         """See `Drain.stop`."""
-        self._writer.forget(self)
+        self._writer.drain_stopped(self)
 
     def wait_for(self, size: int) -> None:
         """Wait until the reader has something, which may come as `arrived`."""
@@ -104,7 +107,7 @@ class _Draining:
     def _waited(self, outcome: bytes | Failure | None) -> None:
         self.wait = None
         if isinstance(outcome, Failure) and outcome.check(CancelledError):
-            return  # by `forget`
+            return  # by `_forget`
         self.arrived = outcome
         self._writer.wake()
 
@@ -250,7 +253,7 @@ class BodyWriter:
         self._is_closed = True
         self._producer = None
         if self._draining is not None:
-            self.forget(self._draining)
+            self._forget(self._draining)
         self.outbox.close()
 
     def pump(self) -> Pumped:
@@ -272,7 +275,14 @@ class BodyWriter:
         if not self._is_pumping and not self._is_closed:
             self._owner.body_ready()
 
-    def forget(self, draining: _Draining) -> None:
+    def drain_stopped(self, draining: _Draining) -> None:
+        """The producer was stopped, by us or by somebody else."""
+        is_by_us = self._is_closed or self._draining is not draining
+        self._forget(draining)
+        if not is_by_us:
+            self._owner.body_stopped()
+
+    def _forget(self, draining: _Draining) -> None:
         """Read this reader no more."""
         if self._draining is draining:
             self._draining = None
