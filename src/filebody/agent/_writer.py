@@ -243,6 +243,8 @@ class BodyWriter:
             raise WrongBodyLength(self._source, self._read_bytes, self._length)
         self._draining = None
         self._is_complete = True
+        if self._length:  # such bodies have no framing: h11 only counts them, and once is enough
+            self._framed(cast("bytes", _Count(self._length)))
         end = self._wire.http.send(h11.EndOfMessage(headers=list(trailers)))
         if end:
             self.outbox.keep(end, is_body=False)
@@ -389,7 +391,6 @@ class BodyWriter:
             room = len(buffer) - HEADROOM - TAILROOM
             draining.appetite = min(room, 2 * draining.appetite)
         if count:
-            self._framed(buffer[HEADROOM : HEADROOM + count])
             self._read_bytes += count
             draining.taken(count)
         return not left
@@ -406,11 +407,14 @@ class BodyWriter:
     def _keep_piece(self, piece: bytes) -> None:
         """Frame a piece that is ours and let it wait for the wire."""
         self._read_bytes += len(piece)
+        if self._length is not None:
+            self.outbox.keep(piece, is_body=True)
+            return
         for part in self._framed(piece):
             self.outbox.keep(part, is_body=part is piece)
 
     def _framed(self, piece: bytes | memoryview) -> list[bytes]:
-        """What h11 makes of a piece; it counts the bytes, and does not look at them."""
+        """What h11 makes of a piece; it does not look at the bytes."""
         return self._wire.http.send_with_data_passthrough(h11.Data(data=cast("bytes", piece))) or []
 
     def _end(self, draining: _Draining, failure: Failure | None) -> Pumped | None:
@@ -418,3 +422,15 @@ class BodyWriter:
         self._draining = None
         draining.ended(failure)
         return None
+
+
+class _Count:
+    """Stands for so many bytes."""
+
+    __slots__ = ("_count",)
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count

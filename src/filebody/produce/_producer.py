@@ -137,8 +137,10 @@ class FileBodyProducer:
         if self._move(Input.START):
             self._done = done
             if IReaderConsumer.providedBy(consumer):
-                meter = ProgressMeter(self.body.length, time.monotonic)
-                taken = functools.partial(self._taken, meter)
+                taken: Callable[[int], None] = _uncounted
+                if self._on_progress is not None:
+                    meter = ProgressMeter(self.body.length, time.monotonic)
+                    taken = functools.partial(self._taken, meter)
                 self._drain = consumer.drain(self._reader, taken, self._drained)
                 return done
             self._write = self._writer_to(consumer)
@@ -386,6 +388,10 @@ class FileBodyProducer:
         if self._state is not State.STOPPED or self._cancel_fires:
             return fail(failure)
         return Deferred[None]().addErrback(self._keep_silent)
+
+
+def _uncounted(count: int) -> None:
+    """What hears of drained bytes when nobody wants to know."""
 
 
 def _to_nobody(piece: bytes) -> None:
