@@ -92,6 +92,8 @@ class Outbox:
         """Send `piece` after what is kept already; it must not change until then."""
         if self._front:
             self.keep_front()
+        if not piece:
+            return
         self._kept.append((piece, is_body))
         self.kept_bytes += len(piece)
 
