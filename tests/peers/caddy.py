@@ -21,6 +21,9 @@ _CONFIG = """
     bind 127.0.0.1
     {limit}
     reverse_proxy {upstream}
+    handle_errors {{
+        respond "{{err.status_text}}"
+    }}
 }}
 http://:{port} {{
     import passing
