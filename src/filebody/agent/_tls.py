@@ -81,6 +81,7 @@ def handshake(
     # RFC 6066 section 3: the name without a dot at the end.
     name = server_hostname.removesuffix(".")
     try:
+        connected.getpeername()  # wrap_socket loses sockets that were reset before it
         wrapped = context.wrap_socket(
             connected,
             server_hostname=name,
