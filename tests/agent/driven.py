@@ -241,9 +241,9 @@ def has_ipv6() -> bool:
         return False
 
 
-def caught(deferred: Deferred[Any]) -> BaseException:
+def caught(deferred: Deferred[Any]) -> object:
     """With what it has failed already."""
-    errors: list[BaseException] = []
+    errors: list[object] = []
 
     def note(failure: Failure) -> None:
         errors.append(failure.value)
