@@ -2,6 +2,8 @@
 
 import importlib.util
 import pkgutil
+from collections.abc import Mapping
+from typing import Literal
 
 import attrs
 
@@ -18,7 +20,9 @@ class Suite:
         constructs: Whether it makes body producers. A suite that does and made none of ours has
             tested another class.
         skips: Reasons for which its tests may skip.
+        cannot: Tests that must fail by the nature of what was replaced, each with the reason.
         wheel: What it needs beside Twisted and treq, if anything.
+        place: Whose place we take: "producer", or "agent" for the agent's as well.
     """
 
     name: str
@@ -26,7 +30,9 @@ class Suite:
     at_least: int
     constructs: bool = True
     skips: tuple[str, ...] = ()
+    cannot: Mapping[str, str] = {}
     wheel: str | None = None
+    place: Literal["producer", "agent"] = "producer"
 
 
 def _treq_modules() -> tuple[str, ...]:
@@ -46,6 +52,18 @@ def _treq_modules() -> tuple[str, ...]:
 # These start an httpbin server, in a process of its own.
 _WITH_HTTPBIN = ("treq.test.test_treq_integration", "treq.test.local_httpbin")
 
+_TREQ = tuple(name for name in _treq_modules() if name not in _WITH_HTTPBIN)
+
+# An HTTPConnectionPool is Twisted's, and says to its Agent what it was asked for: ours has its own.
+_WITHOUT_TWISTEDS_POOL = {
+    f"treq.test.test_api.TreqAPITests.{name}": f"the test looks into {what} of Twisted's"
+    for name, what in {
+        "test_cached_pool": "the global pool",
+        "test_custom_pool": "a pool",
+        "test_default_pool": "the global pool",
+    }.items()
+}
+
 SUITES = (
     Suite(
         "twisted test_agent.FileBodyProducerTests",
@@ -61,10 +79,14 @@ SUITES = (
         at_least=138,
         constructs=False,
     ),
-    Suite(
-        "treq",
-        tuple(name for name in _treq_modules() if name not in _WITH_HTTPBIN),
-        at_least=150,
-    ),
+    Suite("treq", _TREQ, at_least=150),
     Suite("treq against httpbin", _WITH_HTTPBIN, at_least=50, wheel="httpbin"),
+    Suite("treq on our agent", _TREQ, at_least=150, place="agent", cannot=_WITHOUT_TWISTEDS_POOL),
+    Suite(
+        "treq on our agent against httpbin",
+        _WITH_HTTPBIN,
+        at_least=50,
+        wheel="httpbin",
+        place="agent",
+    ),
 )

@@ -6,11 +6,17 @@ import pytest
 
 @attrs.frozen
 class Outcome:
-    """The numbers of one suite's run; `constructed` counts the instances of our class."""
+    """The numbers of one suite's run.
+
+    `failed` are those that cannot but fail; `constructed` counts the instances of our class in the
+    place that was taken.
+    """
 
     suite: str
+    place: str
     ran: int
     skipped: int
+    failed: int
     constructed: int
     constructs: bool
 
@@ -26,12 +32,16 @@ def print_outcomes(terminal: pytest.TerminalReporter, config: pytest.Config) -> 
     found = outcomes(config)
     if not found:
         return
-    terminal.section("upstream suites, with our FileBodyProducer in the place of Twisted's")
-    terminal.line(f"{'suite':<42} {'ran':>5} {'skipped':>8} {'constructed by us':>18}")
-    for one in found:
-        note = "" if one.constructs else "  (makes none by nature)"
-        terminal.line(f"{one.suite:<42} {one.ran:>5} {one.skipped:>8} {one.constructed:>18}{note}")
-    ran, skipped, constructed = (
-        sum(getattr(one, name) for one in found) for name in ("ran", "skipped", "constructed")
+    terminal.section("upstream suites, with our classes in the places of Twisted's")
+    names = ("ran", "skipped", "failed", "constructed")
+    terminal.line(
+        f"{'suite':<42} {'ran':>5} {'skipped':>8} {'cannot pass':>12}   constructed by us"
     )
-    terminal.line(f"{'together':<42} {ran:>5} {skipped:>8} {constructed:>18}")
+    for one in found:
+        note = f" {one.place}s" if one.constructs else " (makes none by nature)"
+        terminal.line(
+            f"{one.suite:<42} {one.ran:>5} {one.skipped:>8} {one.failed:>12} "
+            f"{one.constructed:>5}{note}"
+        )
+    ran, skipped, failed, constructed = (sum(getattr(one, name) for one in found) for name in names)
+    terminal.line(f"{'together':<42} {ran:>5} {skipped:>8} {failed:>12} {constructed:>5}")
