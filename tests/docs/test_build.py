@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import filebody
+import filebody.agent
 import filebody.receiver
 import filebody.testing
 from filebody.produce._state import TABLE, Input, State
@@ -74,7 +75,7 @@ def test_the_diagram_shows_every_state_and_every_change(built: Path) -> None:
 
 def test_every_public_name_is_in_the_reference(built: Path) -> None:
     pages = "".join(page.read_text() for page in (built / "reference").glob("*.html"))
-    for module in (filebody, filebody.receiver, filebody.testing):
+    for module in (filebody, filebody.agent, filebody.receiver, filebody.testing):
         for name in module.__all__:
             assert f'id="{module.__name__}.{name}"' in pages, f"{module.__name__}.{name}"
 

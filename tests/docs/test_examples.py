@@ -60,6 +60,15 @@ def test_send_with_treq(receiver: ReceiverProcess, source: Path) -> None:
     assert stored(receiver, "to.bin") == CONTENT
 
 
+def test_agent_upload(receiver: ReceiverProcess, source: Path) -> None:
+    printed = run_example("agent_upload.py", source, f"{receiver.url}to.bin").splitlines()
+    assert "2500000 of 2500000 bytes have arrived" in printed
+    assert printed[-1].startswith('201 {"name": "to.bin"')
+    assert stored(receiver, "to.bin") == CONTENT
+    refused = run_example("agent_upload.py", source, f"{receiver.url}to.bin")
+    assert "409 " in refused
+
+
 def test_upload(receiver: ReceiverProcess, source: Path) -> None:
     printed = run_example("upload.py", source, f"{receiver.url}to.bin")
     assert printed.endswith(

@@ -358,6 +358,7 @@ class Exchange:
 
     def _final(self, event: h11.Response) -> None:
         was_expecting = self._phase is Phase.EXPECTING
+        self._report(is_last=True)
         self._terms.tell("first_byte", status=event.status_code)
         headers = Headers()
         for name, value in event.headers.raw_items():
@@ -493,7 +494,8 @@ class Exchange:
 
     def _leave(self, *, is_reusable: bool, orderly: bool) -> None:
         """Let go of the wire."""
-        self._report(is_last=True)
+        if self._response is None or not self._body_is_out:
+            self._report(is_last=True)
         self._patience.stop()
         self._writer.close()
         wire = self._wire

@@ -198,6 +198,8 @@ class BodyWriter:
         draining = _Draining(self, reader, taken, ended, room)
         if not self._is_closed:
             self._draining = draining
+            if self.outbox.wire_bytes:  # a part of a body of which some was sent already
+                self._engine.turns.later(self.wake)
         return draining
 
     def write(self, data: bytes) -> None:

@@ -54,8 +54,8 @@ class FileBodyProducer:
         allow_changes: Send the first `length` bytes of the file even if it grows or is touched
             meanwhile. A `Body` says that for itself.
 
-    A consumer that provides `IReaderConsumer`, as `UploadAgent`'s connections do, is handed the
-    reader instead and drains it itself, without the Cooperator; all else stays as it is.
+    A consumer that provides `IReaderConsumer`, as the connections of an `UploadAgent` do, is handed
+    the reader instead and drains it itself, without the Cooperator; all else stays as it is.
 
     Attributes:
         length: How many bytes will be written: exact, or `UNKNOWN_LENGTH`.
