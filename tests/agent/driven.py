@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import resource
 import select
 import socket
 import time
@@ -222,6 +223,19 @@ def black_hole(host: str, port: int = 0) -> Iterator[int]:
         where = listener.getsockname()
         stack.enter_context(socket.create_connection(where, LIMIT_SECONDS))
         yield where[1]
+
+
+@contextlib.contextmanager
+def no_more_descriptors() -> Iterator[None]:
+    """Whatever is opened fails with EMFILE."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest_free = os.dup(0)
+    os.close(lowest_free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @contextlib.contextmanager

@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
@@ -207,6 +208,7 @@ class TestFailures:
                 route = Route(http(1), Proxy("127.0.0.2", port))
             error = attempt.driven.outcome(attempt.begin(route))
         assert isinstance(error, ConnectTimeout)
+        assert error.reason.startswith("the proxy cannot be reached: ") is proxied
 
     def test_no_way_through_a_proxy_in_time(self, attempt: Attempt) -> None:
         attempt.timeouts = Timeouts(connect_seconds=0.05)
@@ -222,6 +224,14 @@ class TestFailures:
             route = Route(https(listener.getsockname()[1]))
             error = attempt.driven.outcome(attempt.begin(route))
         assert isinstance(error, TLSTimeout)
+
+    def test_it_is_gone_when_it_is_there(self, attempt: Attempt) -> None:
+        peers = [("127.0.0.1", 1), OSError()]
+        with listening() as listener, mock.patch("socket.socket.getpeername", side_effect=peers):
+            route = Route(http(listener.getsockname()[1]))
+            outcome = attempt.driven.outcome(attempt.begin(route))
+        assert isinstance(outcome, ConnectError)
+        assert outcome.reason == "the connection was reset at once"
 
     @pytest.mark.parametrize("way", ["http", "https", "proxy"])
     def test_a_reset_at_once(self, attempt: Attempt, way: str) -> None:
@@ -261,9 +271,11 @@ class TestCancelling:
         attempt.begin(Route(Origin("http", "host.test", 80)))
         assert self.cancelled(attempt)
 
-    def test_while_it_connects(self, attempt: Attempt) -> None:
+    @pytest.mark.parametrize("proxied", [False, True])
+    def test_while_it_connects(self, attempt: Attempt, proxied: bool) -> None:
         with black_hole("127.0.0.2") as port:
-            attempt.begin(Route(Origin("http", "127.0.0.2", port)))
+            proxy = Proxy("127.0.0.2", port) if proxied else None
+            attempt.begin(Route(Origin("http", "127.0.0.2", port), proxy))
             assert self.cancelled(attempt)
 
     def test_while_a_unix_socket_is_busy(self, attempt: Attempt, tmp_path: Path) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import resource
 import select
 import socket
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from tests.agent.driven import (
     has_ipv6,
     held_sockets,
     listening,
+    no_more_descriptors,
 )
 
 URL = "http://host.test/"
@@ -35,18 +34,6 @@ def check(connected: socket.socket) -> None:
     with connected:
         assert not connected.getblocking()
         assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-
-
-@contextlib.contextmanager
-def no_more_descriptors() -> Iterator[None]:
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest_free = os.dup(0)
-    os.close(lowest_free)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 class TestEveryReactor:
@@ -278,7 +265,19 @@ class TestByHand:
     def test_no_more_descriptors(self, hand: Hand) -> None:
         with no_more_descriptors():
             racing = race(hand, "127.0.0.1", 1, 30, URL)
-        assert "raise its limit (ulimit -n)" in reason(racing)
+        assert reason(racing).startswith("no connection to 127.0.0.1 port 1: this process has as")
+
+    def test_no_more_descriptors_for_a_resolver(self, hand: Hand) -> None:
+        with no_more_descriptors():
+            racing = race(hand, "host.test", 1, 30, URL)
+        assert reason(racing) == (
+            "cannot look for the host host.test: this process has as many open files and sockets "
+            "as it may: raise its limit (ulimit -n), or let fewer uploads run at once"
+        )
+
+    def test_an_address_that_is_refused_at_once(self, hand: Hand) -> None:
+        error = reason(race(hand, "255.255.255.255", 1, 30, URL))
+        assert error.startswith("no connection to 255.255.255.255 port 1: ")
 
     @pytest.mark.parametrize(
         ("number", "words"),

@@ -10,7 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from filebody.agent._unix import connect_unix
 from filebody.errors import ConnectError, ConnectTimeout
-from tests.agent.driven import Hand, caught, held_sockets
+from tests.agent.driven import Hand, caught, held_sockets, no_more_descriptors
 
 URL = "http://host.test/"
 
@@ -102,4 +102,6 @@ def test_why_it_cannot(hand: Hand, tmp_path: Path) -> None:
     assert "too long" in reason(connect_unix(hand, "x" * 200, 30, URL))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other:
         other.bind(f"{path}2")
+        with no_more_descriptors():
+            assert "raise its limit" in reason(connect_unix(hand, path, 30, URL))
         assert "wrong type" in reason(connect_unix(hand, f"{path}2", 30, URL))

@@ -18,7 +18,7 @@ from filebody.agent._race import race
 from filebody.agent._tls import default_context, handshake
 from filebody.agent._tunnel import tunnel
 from filebody.agent._unix import connect_unix
-from filebody.errors import ConnectError, ProxyError
+from filebody.errors import ConnectError, ConnectTimeout, ProxyError
 
 __all__ = ["Route", "connect"]
 
@@ -175,12 +175,14 @@ class _Connecting:
         self._is_over = True
         self._deferred.callback(connected)
 
-    def _no_proxy(self, failure: Failure) -> None:
+    def _no_proxy(self, failure: Failure) -> Failure:
         error = failure.value
-        if isinstance(error, ConnectError):
-            reason = f"the proxy cannot be reached: {error.reason}"
-            raise ProxyError(self._url, 0, reason) from error
-        failure.raiseException()
+        if not isinstance(error, ConnectError | ConnectTimeout):
+            return failure
+        reason = f"the proxy cannot be reached: {error.reason}"
+        if isinstance(error, ConnectTimeout):
+            raise ConnectTimeout(self._url, 0, reason) from error
+        raise ProxyError(self._url, 0, reason) from error
 
     def _failed(self, failure: Failure) -> None:
         if not self._is_over:

@@ -94,8 +94,7 @@ class _Race:
         if address is not None:
             self._resolved([address])
         else:
-            self._resolution = resolve(self._reactor, self._host, self._port)
-            self._resolution.addCallbacks(self._resolved, self._not_resolved)
+            self._resolve()
         return self._deferred
 
     def failed(self, attempt: Attempt, why: str) -> None:
@@ -110,10 +109,18 @@ class _Race:
         self._end()
         self._deferred.callback(attempt.socket)
 
+    def _resolve(self) -> None:
+        try:
+            # Without a descriptor Twisted's own resolver fails in a way that it never tells.
+            socket.socket().close()
+        except OSError as error:
+            self._fail(f"cannot look for the host {self._host}: {explain(error.errno or 0)}")
+        else:
+            self._resolution = resolve(self._reactor, self._host, self._port)
+            self._resolution.addCallbacks(self._resolved, self._not_resolved)
+
     def _resolved(self, addresses: Sequence[Address]) -> None:
         self._resolution = None
-        if self._is_over:
-            return
         if not addresses:
             self._fail(f"there is no host {self._host}: check its spelling and your network")
             return
