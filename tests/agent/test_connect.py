@@ -211,7 +211,7 @@ class TestFailures:
         assert error.reason.startswith("the proxy cannot be reached: ") is proxied
 
     def test_no_way_through_a_proxy_in_time(self, attempt: Attempt) -> None:
-        attempt.timeouts = Timeouts(connect_seconds=0.05)
+        attempt.timeouts = Timeouts(connect_seconds=0.5)
         with listening() as listener:
             route = Route(http(1), Proxy("127.0.0.1", listener.getsockname()[1]))
             error = attempt.driven.outcome(attempt.begin(route))
