@@ -75,9 +75,12 @@ def test_the_diagram_shows_every_state_and_every_change(built: Path) -> None:
 
 def test_every_public_name_is_in_the_reference(built: Path) -> None:
     pages = "".join(page.read_text() for page in (built / "reference").glob("*.html"))
-    for module in (filebody, filebody.agent, filebody.receiver, filebody.testing):
+    modules = (filebody, filebody.agent, filebody.receiver, filebody.testing)
+    for module in modules:
         for name in module.__all__:
-            assert f'id="{module.__name__}.{name}"' in pages, f"{module.__name__}.{name}"
+            # What two modules export is described once.
+            ids = [f'id="{other.__name__}.{name}"' for other in modules if name in other.__all__]
+            assert any(found in pages for found in ids), f"{module.__name__}.{name}"
 
 
 def test_the_command_s_own_help_is_there(built: Path) -> None:
