@@ -1,10 +1,12 @@
-"""Twisted's Agent and treq, reduced to one call: send this producer there."""
+"""Twisted's Agent, treq and our agent, reduced to one call: send this producer there."""
 
+import ssl
 from abc import ABC, abstractmethod
 
 import attrs
 import treq
-from twisted.internet import reactor, ssl
+from twisted.internet import reactor
+from twisted.internet import ssl as twisted_ssl
 from twisted.web.client import (
     Agent,
     BrowserLikePolicyForHTTPS,
@@ -13,6 +15,7 @@ from twisted.web.client import (
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IBodyProducer
 
+from filebody.agent import PoolLimits, UploadAgent
 from tests.peers.certificates import Certificates
 
 TIMEOUT_SECONDS = 60
@@ -27,13 +30,8 @@ class Answer:
 class Client(ABC):
     """Trusts the tests' authority and keeps no connection."""
 
-    def __init__(self, certificates: Certificates) -> None:
-        authority = ssl.Certificate.loadPEM(certificates.authority.read_bytes())
-        self._agent = Agent(
-            reactor,
-            BrowserLikePolicyForHTTPS(ssl.trustRootFromCertificates([authority])),
-            pool=HTTPConnectionPool(reactor, persistent=False),
-        )
+    @abstractmethod
+    def __init__(self, certificates: Certificates) -> None: ...
 
     @abstractmethod
     async def put(
@@ -42,6 +40,14 @@ class Client(ABC):
 
 
 class AgentClient(Client):
+    def __init__(self, certificates: Certificates) -> None:
+        authority = twisted_ssl.Certificate.loadPEM(certificates.authority.read_bytes())
+        self._agent = Agent(
+            reactor,
+            BrowserLikePolicyForHTTPS(twisted_ssl.trustRootFromCertificates([authority])),
+            pool=HTTPConnectionPool(reactor, persistent=False),
+        )
+
     async def put(
         self, url: str, producer: IBodyProducer, fields: dict[str, str] | None = None
     ) -> Answer:
@@ -51,7 +57,7 @@ class AgentClient(Client):
         return Answer(response.code, await treq.content(response))
 
 
-class TreqClient(Client):
+class TreqClient(AgentClient):
     async def put(
         self, url: str, producer: IBodyProducer, fields: dict[str, str] | None = None
     ) -> Answer:
@@ -61,6 +67,24 @@ class TreqClient(Client):
             headers=_headers(fields),
             agent=self._agent,
             timeout=TIMEOUT_SECONDS,
+        )
+        return Answer(response.code, await treq.content(response))
+
+
+class OurClient(Client):
+    """Our agent."""
+
+    def __init__(self, certificates: Certificates) -> None:
+        self._agent = UploadAgent(
+            tls=ssl.create_default_context(cafile=certificates.authority),
+            pool=PoolLimits(idle_per_host=0),
+        )
+
+    async def put(
+        self, url: str, producer: IBodyProducer, fields: dict[str, str] | None = None
+    ) -> Answer:
+        response = await self._agent.request(
+            b"PUT", url.encode("ascii"), _headers(fields), producer
         )
         return Answer(response.code, await treq.content(response))
 

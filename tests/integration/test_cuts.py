@@ -3,9 +3,10 @@
 import os
 import random
 import threading
+from typing import ClassVar
 
 import pytest
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet import error
 from twisted.python.failure import Failure
 from twisted.web.client import (
     RequestTransmissionFailed,
@@ -13,9 +14,9 @@ from twisted.web.client import (
     ResponseNeverReceived,
 )
 
-from filebody import FileBodyProducer
+from filebody import ConnectionLost, FileBodyProducer
 from tests.integration.case import UploadCase
-from tests.integration.clients import AgentClient, Client, TreqClient
+from tests.integration.clients import AgentClient, Client, OurClient, TreqClient
 from tests.integration.destinations import ToReceiver
 from tests.integration.eventually import until
 from tests.integration.pipes import write_slowly
@@ -31,10 +32,13 @@ SIZE = 9_000_001
 READ_SIZE = 2**16
 SEED = 11
 
-LOST = (ResponseNeverReceived, RequestTransmissionFailed, ResponseFailed)
+LOST = (ResponseNeverReceived, RequestTransmissionFailed, ResponseFailed, ConnectionLost)
 
 
 class TestCuts(UploadCase):
+    through: ClassVar[tuple[type[Client], ...]] = (AgentClient, TreqClient)
+    position_count: ClassVar[int] = 50
+
     @pytest.fixture(autouse=True)
     def _peers(self, _directory: None, twisted_web: TwistedWeb, certificates: Certificates) -> None:
         self.certificates = certificates
@@ -47,7 +51,7 @@ class TestCuts(UploadCase):
         await receiver.start()
         try:
             with Cutter(10**12, target=("127.0.0.1", receiver.port)) as cutter:
-                answer = await AgentClient(self.certificates).put(
+                answer = await self.through[0](self.certificates).put(
                     f"{cutter.url}/file", FileBodyProducer(self.source.open("rb"))
                 )
                 assert answer.status == 201
@@ -74,19 +78,19 @@ class TestCuts(UploadCase):
         assert file.closed, position
         assert list(receiver.directory.rglob("*")) == [], position
 
-    async def test_fifty_positions(self) -> None:
+    async def test_many_positions(self) -> None:
         length = await self.whole_request_length()
         head = length - SIZE
         # In the head, around the borders of head, body and pieces, and anywhere.
         positions = {1, 20, head - 1, head, head + 1, length - 1, length - 2}
         positions |= {head + READ_SIZE * n + d for n in (1, 2, 60) for d in (-1, 0, 1)}
         chance = random.Random(1)
-        while len(positions) < 50:
+        while len(positions) < self.position_count:
             positions.add(chance.randrange(2, length))
-        clients = (AgentClient(self.certificates), TreqClient(self.certificates))
+        clients = [through(self.certificates) for through in self.through]
         for number, position in enumerate(sorted(positions)):
-            await self.cut(clients[number % 2], position, by_reset=number % 4 < 2)
-        assert len(positions) == 50
+            await self.cut(clients[number % len(clients)], position, by_reset=number % 4 < 2)
+        assert len(positions) == self.position_count
 
     async def test_a_pipe_is_closed_as_well(self) -> None:
         for position in (1, 50, 1_000, 100_000, 400_000):
@@ -99,7 +103,9 @@ class TestCuts(UploadCase):
             try:
                 with Cutter(position, target=("127.0.0.1", receiver.port)) as cutter:
                     failure = await failure_of(
-                        AgentClient(self.certificates), f"{cutter.url}/pipe", FileBodyProducer(file)
+                        self.through[0](self.certificates),
+                        f"{cutter.url}/pipe",
+                        FileBodyProducer(file),
                     )
             finally:
                 await receiver.stop()
@@ -110,7 +116,7 @@ class TestCuts(UploadCase):
             assert list(receiver.directory.rglob("*")) == [], position
 
     async def test_tls(self) -> None:
-        client = AgentClient(self.certificates)
+        client = self.through[0](self.certificates)
         for position in (0, 1, READ_SIZE, 5_000_000, SIZE - 1):
             file = self.source.open("rb")
             failure = await failure_of(
@@ -121,6 +127,11 @@ class TestCuts(UploadCase):
             )
             assert is_lost(failure), f"cut at {position}: {failure}"
             assert file.closed, position
+
+
+class TestCutsOfOurs(TestCuts):
+    through = (OurClient,)
+    position_count = 200
 
 
 async def failure_of(
@@ -135,8 +146,10 @@ async def failure_of(
 
 def is_lost(failure: Failure) -> bool:
     """Say whether the failure tells that the connection went, and not something about us."""
+    if failure.check(ConnectionLost):
+        return True
     reasons: list[Failure] = failure.value.reasons  # type: ignore[union-attr]
-    return any(reason.check(ConnectionLost, ConnectionDone) for reason in reasons)
+    return any(reason.check(error.ConnectionLost, error.ConnectionDone) for reason in reasons)
 
 
 def write_until_nobody_reads(descriptor: int) -> None:

@@ -2,13 +2,14 @@
 
 import hashlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 import pytest
 from twisted.internet.defer import ensureDeferred, gatherResults
 
 from filebody import FileBodyProducer
 from tests.integration.case import UploadCase
-from tests.integration.clients import AgentClient
+from tests.integration.clients import AgentClient, Client, OurClient
 from tests.integration.destinations import Destination, Received, ToReceiver, ToTwistedWeb
 from tests.peers import content
 from tests.peers.certificates import Certificates
@@ -22,13 +23,15 @@ ZEROS = memoryview(bytes(GIB // 16))
 
 
 class TestAtOnce(UploadCase):
+    through: ClassVar[type[Client]] = AgentClient
+
     @pytest.fixture(autouse=True)
     def _peers(self, twisted_web: TwistedWeb, certificates: Certificates) -> None:
         self.twisted_web = twisted_web
         self.certificates = certificates
 
     async def send_two_hundred_to(self, destination: Destination) -> None:
-        client = AgentClient(self.certificates)
+        client = self.through(self.certificates)
         sizes = {f"upload-{seed}": (seed, 100_000 + seed) for seed in range(200)}
         files = {
             name: content.write_file(self.directory / name, seed, size).open("rb")
@@ -62,12 +65,18 @@ class TestAtOnce(UploadCase):
         assert len(list(destination.directory.iterdir())) == 200
 
 
+class TestAtOnceThroughOurs(TestAtOnce):
+    through = OurClient
+
+
 class TestSlowReader(UploadCase):
     """Back-pressure: the server takes a piece and then nothing for a while, again and again."""
 
+    through: ClassVar[type[Client]] = AgentClient
+
     @pytest.fixture(autouse=True)
     def _peers(self, _directory: None, certificates: Certificates) -> Iterator[None]:
-        self.client = AgentClient(certificates)
+        self.client = self.through(certificates)
         with TwistedWeb(self.directory, certificates, Manners(pause_seconds=0.002)) as server:
             self.server = server
             yield
@@ -93,13 +102,18 @@ class TestSlowReader(UploadCase):
         await self.send(tls=True)
 
 
+class TestSlowReaderThroughOurs(TestSlowReader):
+    through = OurClient
+
+
 class TestLarge(UploadCase):
     timeout = 300
+    through: ClassVar[type[Client]] = AgentClient
 
     @pytest.fixture(autouse=True)
     def _peers(self, twisted_web: TwistedWeb, certificates: Certificates) -> None:
         self.destination = ToTwistedWeb(twisted_web, tls=False)
-        self.client = AgentClient(certificates)
+        self.client = self.through(certificates)
 
     async def test_five_gib(self) -> None:
         """More than 32 bits count; holes mostly, with marks around every border of a number."""
@@ -126,3 +140,7 @@ class TestLarge(UploadCase):
             assert self.destination.received("large", answer) == expected
         finally:
             path.unlink()
+
+
+class TestLargeThroughOurs(TestLarge):
+    through = OurClient

@@ -9,7 +9,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH
 
 from filebody import FileBodyProducer
 from tests.integration.case import UploadCase
-from tests.integration.clients import AgentClient, Client, TreqClient
+from tests.integration.clients import AgentClient, Client, OurClient, TreqClient
 from tests.integration.destinations import (
     Destination,
     Received,
@@ -169,4 +169,31 @@ class TestTreqToReceiver(_UploadsToReceiver):
 
 
 class TestTreqToReceiverTLS(TestTreqToReceiver):
+    tls = True
+
+
+class TestOursToNginx(_UploadsToNginx):
+    __test__ = True
+    through = OurClient
+
+
+class TestOursToNginxTLS(TestOursToNginx):
+    tls = True
+
+
+class TestOursToTwistedWeb(_UploadsToTwistedWeb):
+    __test__ = True
+    through = OurClient
+
+
+class TestOursToTwistedWebTLS(TestOursToTwistedWeb):
+    tls = True
+
+
+class TestOursToReceiver(_UploadsToReceiver):
+    __test__ = True
+    through = OurClient
+
+
+class TestOursToReceiverTLS(TestOursToReceiver):
     tls = True
