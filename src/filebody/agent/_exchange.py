@@ -11,7 +11,6 @@ import h11
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
@@ -24,7 +23,7 @@ from filebody.agent._options import Informational, Options
 from filebody.agent._patience import Patience
 from filebody.agent._phase import OPEN, SENDS, TABLE, Event, Phase
 from filebody.agent._rate import RateLimits
-from filebody.agent._response import ClientRequest, Response
+from filebody.agent._response import ClientRequest, Response, whole
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
@@ -417,7 +416,7 @@ class Exchange:
             http.start_next_cycle()
         self._leave(is_reusable=is_reusable, orderly=self._body_is_out)
         self._fire()
-        response.finished(Failure(PotentialDataLoss() if by_close else ResponseDone()))
+        response.finished(Failure(PotentialDataLoss()) if by_close else whole())
         self._terms.tell("ended", error=None)
 
     def _is_delimited_by_close(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict, deque
 from typing import Any
 
@@ -31,7 +32,10 @@ class PoolLimits:
 
 
 class _Idle:
-    """An unused connection: whatever it says, it is the end."""
+    """An unused connection: whatever the server says on it, it is the end.
+
+    What TLS says for itself (RFC 8446 section 4.6) is not the server's word.
+    """
 
     __slots__ = ("_pool", "_route", "since", "wire")
 
@@ -42,12 +46,16 @@ class _Idle:
         self.since = since
 
     def readable(self) -> None:
-        self._pool.drop(self._route, self)
+        with contextlib.suppress(OSError):
+            if self.wire.receive(1) is None:
+                return
+        self.disconnected()
 
     def writable(self) -> None:
         pass
 
-    disconnected = readable
+    def disconnected(self) -> None:
+        self._pool.drop(self._route, self)
 
 
 class Pool:

@@ -8,12 +8,11 @@ import attrs
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
 from twisted.python.failure import Failure
-from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
-__all__ = ["BodySource", "ClientRequest", "Response"]
+__all__ = ["BodySource", "ClientRequest", "Response", "whole"]
 
 
 @implementer(IClientRequest)
@@ -208,7 +207,7 @@ class Response:
     @property
     def is_complete(self) -> bool:
         """Whether all of the body came, so that its connection is not needed any more."""
-        return self._reason is not None and self._reason.check(ResponseDone) is not None
+        return self._reason is not None and self._source is None
 
     def received(self, data: bytes) -> None:
         """A piece came."""
@@ -241,3 +240,11 @@ class Response:
 
 class _Nobody:
     """Who the body is delivered to after its end."""
+
+
+def whole() -> Failure:
+    """The reason that says that a body is whole."""
+    # Where pyOpenSSL is installed and service_identity is not, this module cannot be imported.
+    from twisted.web.client import ResponseDone  # noqa: PLC0415
+
+    return Failure(ResponseDone())
