@@ -22,6 +22,7 @@ from filebody import (
     WaitBy,
 )
 from filebody.body import _regular
+from filebody.body._regular import RegularReader
 from filebody.testing import check_body
 from tests.body.reading import content_of, old_file, read_when_ready, rest_of
 from tests.programs import require
@@ -316,6 +317,69 @@ def test_bytes_given_back_come_again(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be given back"):
         reader.unread(1)
     reader.close()
+
+
+def test_nothing_is_given_back_to_a_reader_that_failed_or_was_closed(tmp_path: Path) -> None:
+    path = old_file(tmp_path / "file", CONTENT)
+    with closing(PathBody(path).open()) as reader:
+        assert len(read_when_ready(reader, 10)) == 10
+        os.truncate(path, 5)
+        with pytest.raises(BodyShrank):
+            rest_of(reader)
+        assert not reader.can_unread
+        with pytest.raises(UsageError, match="failed before"):
+            reader.unread(1)
+    with pytest.raises(UsageError, match="is closed"):
+        reader.unread(1)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+def test_what_is_made_up_at_each_read_cannot_be_given_back() -> None:
+    with closing(PathBody("/proc/self/status").open()) as reader:
+        assert read_when_ready(reader, 5)
+        assert not reader.can_unread
+        with pytest.raises(UsageError, match="cannot be given back"):
+            reader.unread(1)
+
+
+def test_nothing_is_given_back_while_a_thread_reads(tmp_path: Path) -> None:
+    path = old_file(tmp_path / "file", CONTENT)
+
+    class Asked:
+        """Is asked for its descriptor by the read, which is under way then."""
+
+        def __init__(self) -> None:
+            self.file = path.open("rb")
+            self.reader: RegularReader | None = None
+
+        def fileno(self) -> int:
+            if self.reader is not None:
+                with pytest.raises(UsageError, match="while a read is under way"):
+                    self.reader.unread(1)
+            return self.file.fileno()
+
+        def close(self) -> None:
+            self.file.close()
+
+    file = Asked()
+    reader = RegularReader(
+        str(path),
+        file,
+        start=0,
+        offset=0,
+        stop=len(CONTENT),
+        exact=True,
+        identity=None,
+        device=None,
+        close_file=True,
+    )
+    with closing(reader):
+        assert reader.read_blocking(10) == CONTENT[:10]
+        file.reader = reader
+        assert reader.read_blocking(10) == CONTENT[10:20]
+        file.reader = None
+        reader.unread(10)
+        assert reader.read_blocking(10) == CONTENT[10:20]
 
 
 def test_giving_back_the_end_has_the_file_checked_again(tmp_path: Path) -> None:

@@ -45,30 +45,19 @@ class BytesBody(Body):
 
 
 class _BytesReader(SourceReader):
+    _rewinds = True
+
     def __init__(self, source: str, content: bytes, offset: int, stop: int | None) -> None:
         super().__init__(source, offset, stop, exact=True)
         self._content = content
 
-    @property
-    def can_unread(self) -> bool:
-        """See `Reader.can_unread`."""
-        return True
-
-    def unread(self, count: int) -> None:
-        """See `Reader.unread`."""
-        self._take_back(count)
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:
-        """See `Reader.readinto`; the bytes are copied once."""
-        if self._closed or self._failed:
-            raise self._refusal()
-        count = self._wanted(len(buffer))
-        buffer[:count] = memoryview(self._content)[self._offset : self._offset + count]
-        self._account(count)
-        return count
-
     def _read_source(self, size: int) -> bytes:
         return self._content[self._offset : self._offset + size]
+
+    def _fill(self, buffer: bytearray | memoryview) -> int:
+        # One copy: not first the bytes and then those into the buffer.
+        buffer[:] = memoryview(self._content)[self._offset : self._offset + len(buffer)]
+        return len(buffer)
 
     def _close_source(self) -> None:
         self._content = b""

@@ -129,13 +129,18 @@ class Reader(ABC):
         return False
 
     def unread(self, count: int) -> None:
-        """Give back the last `count` bytes of the last `read` or `readinto`: they come again.
+        """Give back the last `count` bytes of the last read, of whichever kind: they come again.
 
         Who writes to a socket knows only afterwards how much it takes, and must not have to keep
-        the rest. What comes again is what is there then: a file can have changed meanwhile.
+        the rest. What comes again is what is there then: a file can have changed meanwhile, and
+        what is checked before the last bytes are given out is checked once more.
+
+        Args:
+            count: In bytes; several calls after one read give back so many in all.
 
         Raises:
-            UsageError: It cannot (see `can_unread`), or fewer bytes were read.
+            UsageError: It cannot (see `can_unread`), the last read gave fewer bytes, or the reader
+                is closed. Nothing has changed then.
         """
         raise UsageError(f"{self} cannot take back the {count} bytes that it gave")
 

@@ -78,6 +78,8 @@ class RegularReader(SourceReader):
         self._close_file = close_file
         self._nowait = _NOWAIT
         self._device = device
+        # What /proc makes up anew at each read would come again as something else.
+        self._rewinds = exact
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         """See `Reader.readinto`; the bytes are copied once, from the page cache to `buffer`."""
@@ -88,8 +90,7 @@ class RegularReader(SourceReader):
             wanted = self._wanted(len(buffer))
             view = buffer if wanted == len(buffer) else memoryview(buffer)[:wanted]
             count = self._fill(view) if wanted else 0
-            if count is not None:
-                self._account(count)
+            self._account(count)
         except BaseException:
             self._failed = True
             raise
@@ -103,23 +104,14 @@ class RegularReader(SourceReader):
             return None
         return bytes(view if count == len(view) else view[:count])
 
-    @property
-    def can_unread(self) -> bool:
-        """See `Reader.can_unread`."""
-        return True
-
-    def unread(self, count: int) -> None:
-        """See `Reader.unread`."""
-        self._take_back(count)
-
-    def _fill(self, view: bytearray | memoryview) -> int | None:
+    def _fill(self, buffer: bytearray | memoryview) -> int | None:
         if self._nowait is None:
             return None
         position = self._start + self._offset
         try:
             # 0 may be told in the middle of a file by Linux 5.9 and 5.10 (preadv2(2), BUGS): what
             # ends before its length was reached is asked once more, in a thread.
-            return os.preadv(self._file.fileno(), (view,), position, self._nowait) or None
+            return os.preadv(self._file.fileno(), (buffer,), position, self._nowait) or None
         except BlockingIOError:
             return None
         except OSError as error:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import threading
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._range import clip
 from filebody.errors import BodyShrank, NotReplayable, UsageError
 
 __all__ = ["MAX_PIECE", "DescriptorOwner", "SourceBody", "SourceReader"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 # A single read asks for no more than this, whatever the caller's buffer: it bounds both memory and
 # the time that one copy from the page cache holds the event loop.
@@ -53,8 +56,9 @@ class SourceReader(Reader):
     """A reader of one source, from `offset` up to `stop`.
 
     Subclasses give `_close_source`, and `_read_source` or else `read` and `readinto`, and
-    `_read_source_blocking` if waiting makes a difference. Positions, ends, and closing under a
-    read in flight are here; so is that nothing is read after an error.
+    `_read_source_blocking` if waiting makes a difference. They set `_rewinds` if they read at
+    `_offset`, wherever that is. Positions, ends, giving back, and closing under a read in flight
+    are here; so is that nothing is read after an error.
 
     Args:
         source: The name for messages.
@@ -66,6 +70,7 @@ class SourceReader(Reader):
 
     _wait_by = WaitBy.RETRY
     _device: int | None = None
+    _rewinds = False
 
     def __init__(
         self, source: str, offset: int, stop: int | None, *, exact: bool, drop: int = 0
@@ -76,7 +81,7 @@ class SourceReader(Reader):
         self._exact = exact
         self._to_drop = drop
         self._ended = False
-        self._last_count = 0
+        self._last_count = 0  # what the last read gave, less what was given back
         self._closed = False
         self._failed = False
         self._in_flight = False
@@ -85,6 +90,17 @@ class SourceReader(Reader):
     def _read_source(self, size: int) -> bytes | None:
         """Read up to `size` bytes without blocking; empty at the end, None when not ready."""
         raise NotImplementedError
+
+    def _fill(self, buffer: bytearray | memoryview) -> int | None:
+        """Read as `_read_source`, into `buffer`; how many bytes, 0 at the end."""
+        piece = self._read_source(len(buffer))
+        if piece is None:
+            return None
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def _rewind_source(self, count: int) -> None:
+        """Have the last `count` bytes come again; called before `_offset` goes back."""
 
     @abstractmethod
     def _close_source(self) -> None:
@@ -120,7 +136,7 @@ class SourceReader(Reader):
         if self._closed or self._failed:
             raise self._refusal()
         self._in_flight = True  # the source may call back and close us
-        return self._finish(self._read_source, size)
+        return self._finish(self._take, self._read_source, size)
 
     def read_blocking(self, size: int) -> bytes | None:
         """See `Reader.read_blocking`."""
@@ -130,27 +146,36 @@ class SourceReader(Reader):
             if self._failed:
                 raise self._refusal()
             self._in_flight = True
-        return self._finish(self._read_source_blocking, size)
+        return self._finish(self._take, self._read_source_blocking, size)
 
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         """See `Reader.readinto`."""
-        piece = self.read(len(buffer))
-        if piece is None:
-            return None
-        buffer[: len(piece)] = piece
-        return len(piece)
-
-    def _take_back(self, count: int) -> None:
-        """Go back over the last `count` bytes: for readers that can give them again."""
         if self._closed or self._failed:
             raise self._refusal()
+        self._in_flight = True
+        return self._finish(self._take_into, buffer)
+
+    @property
+    def can_unread(self) -> bool:
+        """See `Reader.can_unread`."""
+        return self._rewinds and not (self._closed or self._failed)
+
+    def unread(self, count: int) -> None:
+        """See `Reader.unread`."""
+        if self._closed or self._failed:
+            raise self._refusal()
+        if not self.can_unread:
+            raise UsageError(f"{self._source}: what it gave cannot be given back")
+        if self._in_flight:
+            raise UsageError(f"{self._source}: nothing can be given back while a read is under way")
         if not 0 <= count <= self._last_count:
             raise UsageError(
                 f"{self._source}: {count} bytes cannot be given back, {self._last_count} were read"
             )
-        self._last_count -= count
-        self._offset -= count
         if count:
+            self._rewind_source(count)
+            self._last_count -= count
+            self._offset -= count
             self._ended = False
 
     def close(self) -> None:
@@ -169,10 +194,10 @@ class SourceReader(Reader):
         # Going on behind a gap would make a damaged body look whole.
         return UsageError(f"a read of {self._source} failed before: begin another pass")
 
-    def _finish(self, read_source: Callable[[int], bytes | None], size: int) -> bytes | None:
+    def _finish(self, take: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Carry out a read, and then a `close` that was called meanwhile."""
         try:
-            return self._take(read_source, size)
+            return take(*args, **kwargs)
         except BaseException:
             self._failed = True
             raise
@@ -194,9 +219,20 @@ class SourceReader(Reader):
                 self._offset -= self._to_drop
                 self._to_drop = wanted = 0
         piece = read_source(wanted) if wanted else b""
-        if piece is not None:
-            self._account(len(piece))
+        self._account(None if piece is None else len(piece))
         return piece
+
+    def _take_into(self, buffer: bytearray | memoryview) -> int | None:
+        if self._to_drop:  # at the beginning only
+            piece = self._take(self._read_source, len(buffer))
+            if piece is not None:
+                buffer[: len(piece)] = piece
+            return None if piece is None else len(piece)
+        wanted = self._wanted(len(buffer))
+        view = buffer if wanted == len(buffer) else memoryview(buffer)[:wanted]
+        count = self._fill(view) if wanted else 0
+        self._account(count)
+        return count
 
     def _wanted(self, size: int) -> int:
         """How much to ask the source for when the caller asks for `size`; 0 at the end."""
@@ -210,8 +246,11 @@ class SourceReader(Reader):
             return size
         return self._stop - self._offset
 
-    def _account(self, count: int) -> None:
+    def _account(self, count: int | None) -> None:
         """Move on by `count` bytes, or note the end; see that an end is a true end."""
+        if count is None:
+            self._last_count = 0
+            return
         self._last_count = count
         self._offset += count
         if (count and self._offset != self._stop) or self._ended:
