@@ -20,12 +20,14 @@ from filebody import (
     IterableBody,
     NotReplayable,
     PathBody,
+    Reader,
     SliceBody,
     UsageError,
     WaitBy,
     as_body,
 )
 from filebody.testing import check_body
+from tests.body.plain import PlainBody, PlainReader
 from tests.body.reading import content_of, old_file, pipe_with, read_when_ready, rest_of
 
 KINDS: dict[str, Callable[[bytes], Body]] = {
@@ -214,6 +216,63 @@ def test_an_error_of_a_part_ends_the_pass() -> None:
             reader.read(9)
         with pytest.raises(UsageError, match="failed before"):
             reader.read(9)
+
+
+def test_what_was_read_of_a_part_can_be_given_back_if_that_part_can() -> None:
+    body = ConcatBody(BytesBody(b"abc"), IterableBody([b"de"]), BytesBody(b"fg"))
+    with closing(body.open()) as reader:
+        assert [reader.read(2), reader.can_unread] == [b"ab", True]
+        reader.unread(1)
+        assert [reader.read(9), reader.can_unread] == [b"bc", True]
+        reader.unread(1)
+        assert [reader.read(9), reader.read(9), reader.can_unread] == [b"c", b"de", False]
+        with pytest.raises(UsageError, match="cannot be given back"):
+            reader.unread(1)
+        assert [reader.read(9), reader.can_unread] == [b"fg", True]
+        reader.unread(2)
+        assert [reader.read(9), reader.read(9), reader.can_unread] == [b"fg", b"", False]
+        with pytest.raises(UsageError, match="cannot be given back"):
+            reader.unread(1)
+
+
+def test_giving_back_the_end_of_a_part_has_its_file_checked_again(tmp_path: Path) -> None:
+    path = old_file(tmp_path / "file", b"0123456789")
+    with closing(ConcatBody(PathBody(path), BytesBody(b"abc")).open()) as reader:
+        assert read_when_ready(reader) == b"0123456789"
+        reader.unread(1)
+        path.write_bytes(b"9876543210")
+        with pytest.raises(BodyChanged):
+            read_when_ready(reader)
+        assert not reader.can_unread
+
+
+def test_readinto_gives_a_part_the_callers_own_buffer() -> None:
+    buffers: list[bytearray | memoryview] = []
+
+    class Seen(PlainReader):
+        def readinto(self, buffer: bytearray | memoryview) -> int | None:
+            buffers.append(buffer)
+            return super().readinto(buffer)
+
+    class Body(PlainBody):
+        def reader(self, content: bytes) -> Reader:
+            return Seen(content)
+
+    buffer = bytearray(4)
+    with closing(ConcatBody(BytesBody(b""), Body(b"abc"), Body(b"defg")).open()) as reader:
+        assert [reader.readinto(buffer), buffer[:3]] == [3, b"abc"]
+        assert [reader.readinto(buffer), buffer] == [4, b"defg"]
+        assert [reader.readinto(buffer), reader.readinto(buffer)] == [0, 0]
+    assert buffers[0] is buffer
+
+
+def test_readinto_at_an_offset_behind_an_unknown_length() -> None:
+    near = ConcatBody(IterableBody([b"abc"]), BytesBody(b"defg"))
+    buffer = bytearray(10)
+    with closing(near.open(2, 6)) as reader:
+        assert [reader.readinto(buffer), buffer[:1]] == [1, b"c"]
+        assert [reader.readinto(buffer), buffer[:3]] == [3, b"def"]
+        assert reader.readinto(buffer) == 0
 
 
 def test_nothing_and_what_is_no_body() -> None:

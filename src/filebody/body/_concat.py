@@ -112,6 +112,13 @@ class _ConcatReader(SourceReader):
     def fileno(self) -> int:
         return super().fileno() if self._part is None else self._part.fileno()
 
+    @property
+    def can_unread(self) -> bool:
+        # A part stays the current one after its last bytes: that it has ended is told by the next
+        # read, which gives nothing of it.
+        can = self._part is not None and self._part.can_unread
+        return can and not (self._closed or self._failed)
+
     def _read_source(self, size: int) -> bytes | None:
         while self._part is not None:
             piece = self._part.read(size)
@@ -128,6 +135,18 @@ class _ConcatReader(SourceReader):
             self._end_part(self._part)
             return None  # the next part may be one that is not for threads: `read` sees to it
         return piece
+
+    def _fill(self, buffer: bytearray | memoryview) -> int | None:
+        while self._part is not None:
+            count = self._part.readinto(buffer)
+            if count != 0:
+                return count
+            self._end_part(self._part)
+        return 0
+
+    def _rewind_source(self, count: int) -> None:
+        if self._part is not None:
+            self._part.unread(count)
 
     def _end_part(self, part: Reader) -> None:
         self._part = next(self._turns, None)
