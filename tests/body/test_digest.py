@@ -8,7 +8,7 @@ import pytest
 
 from filebody import BytesBody, ConcatBody, DigestBody, IterableBody, PathBody, UsageError
 from filebody.testing import check_body
-from tests.body.reading import content_of, read_when_ready
+from tests.body.reading import content_of, read_when_ready, rest_of
 
 CONTENT = bytes(range(256)) * 4
 
@@ -41,6 +41,31 @@ def test_it_hashes_what_was_read_whichever_way(algorithm: str, way: str) -> None
             if not piece:
                 break
     assert body.digest() == hashlib.new(algorithm, CONTENT).digest()
+
+
+def test_what_was_given_back_is_hashed_once() -> None:
+    body = DigestBody(BytesBody(CONTENT))
+    got = b""
+    with closing(body.open()) as reader:
+        while piece := reader.read(100):
+            back = min(len(piece), 70)
+            reader.unread(back // 2)
+            reader.unread(back - back // 2)
+            got += piece[: len(piece) - back]
+            if len(piece) == back:
+                got += reader.read(50) or b""
+    assert got == CONTENT
+    assert body.digest() == hashlib.sha256(CONTENT).digest()
+
+
+def test_what_cannot_be_given_back_to_the_body_cannot_be_given_back() -> None:
+    body = DigestBody(IterableBody([CONTENT]))
+    with closing(body.open()) as reader:
+        assert [reader.read(10), reader.can_unread] == [CONTENT[:10], False]
+        with pytest.raises(UsageError, match="cannot be given back"):
+            reader.unread(1)
+        assert rest_of(reader) == CONTENT[10:]
+    assert body.digest() == hashlib.sha256(CONTENT).digest()
 
 
 def test_as_the_whole_of_a_concatenation_it_keeps_its_digest() -> None:

@@ -44,7 +44,10 @@ class DigestBody(Body):
         return f"<DigestBody {self.source} {self._hash.name}>"
 
     def digest(self) -> bytes:
-        """The digest of what was read so far: of the whole body once a read gave its end."""
+        """The digest of what was read so far: of the whole body once a read gave its end.
+
+        What a reader was given back (`Reader.unread`) is in it as it came the first time.
+        """
         return self._hash.digest()
 
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
@@ -66,6 +69,7 @@ class _DigestReader(Reader):
     def __init__(self, reader: Reader, hash_: hashlib._Hash) -> None:
         self._reader = reader
         self._hash = hash_
+        self._hashed_already = 0  # of what comes next: it was given back
 
     @property
     def wait_by(self) -> WaitBy:
@@ -81,19 +85,32 @@ class _DigestReader(Reader):
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         count = self._reader.readinto(buffer)
         if count:
-            self._hash.update(memoryview(buffer)[:count])
+            self._take(memoryview(buffer)[:count])
         return count
 
     def read(self, size: int) -> bytes | None:
-        return self._hashed(self._reader.read(size))
+        return self._taken(self._reader.read(size))
 
     def read_blocking(self, size: int) -> bytes | None:
-        return self._hashed(self._reader.read_blocking(size))
+        return self._taken(self._reader.read_blocking(size))
+
+    @property
+    def can_unread(self) -> bool:
+        return self._reader.can_unread
+
+    def unread(self, count: int) -> None:
+        self._reader.unread(count)
+        self._hashed_already += count
 
     def close(self) -> None:
         self._reader.close()
 
-    def _hashed(self, piece: bytes | None) -> bytes | None:
+    def _taken(self, piece: bytes | None) -> bytes | None:
         if piece:
-            self._hash.update(piece)
+            self._take(memoryview(piece))
         return piece
+
+    def _take(self, piece: memoryview) -> None:
+        again = min(self._hashed_already, len(piece))
+        self._hashed_already -= again
+        self._hash.update(piece[again:])
