@@ -98,6 +98,49 @@ def test_a_stream_may_end_early_where_a_range_goes_past_its_end() -> None:
     check_body(lambda: Lenient(CONTENT), CONTENT)
 
 
+class Rewinding(PlainReader):
+    """Right, and takes back what it gave."""
+
+    can_unread = True
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(content)
+        self.given = b""
+
+    def take(self, size: int) -> bytes:
+        self.given = super().take(size)
+        return self.given
+
+    def unread(self, count: int) -> None:
+        if self.closed or not 0 <= count <= len(self.given):
+            raise UsageError(f"{count}")
+        kept = len(self.given) - count
+        self.content = self.given[kept:] + self.content
+        self.given = self.given[:kept]
+
+
+def body_of(kind: type[PlainReader]) -> type[PlainBody]:
+    class Body(PlainBody):
+        def reader(self, content: bytes) -> Reader:
+            return kind(content)
+
+    return Body
+
+
+@pytest.mark.parametrize("content", [b"", b"a", b"ab", CONTENT, CONTENT * 100])
+def test_a_right_body_that_takes_back_passes(content: bytes) -> None:
+    check_body(lambda: body_of(Rewinding)(content), content)
+
+
+def test_a_body_may_take_back_some_reads_only() -> None:
+    class Sometimes(Rewinding):
+        @property
+        def can_unread(self) -> bool:  # type: ignore[override]
+            return bool(len(self.given) % 2)
+
+    check_body(lambda: body_of(Sometimes)(CONTENT), CONTENT)
+
+
 @pytest.mark.parametrize("wait_by", WaitBy)
 def test_every_way_to_wait_is_followed(wait_by: WaitBy) -> None:
     ready, far_end = os.pipe()
@@ -300,6 +343,48 @@ class EmptyFromThreads(PlainReader):
 class EndsInThreads(PlainReader):
     def read_blocking(self, size: int) -> bytes | None:
         return None if self.closed else b""
+
+
+@breaks_reading("what was given back comes again", "767 of 768 bytes came")
+class ForgetsWhatComesBack(Rewinding):
+    def unread(self, count: int) -> None:
+        kept = len(self.given) - count
+        super().unread(count)
+        if not self.content[1:]:
+            self.content = b""
+            self.given = self.given[:kept]
+
+
+@breaks_reading("what was given back comes again", "more than the 768 bytes came")
+class TakesAllBack(Rewinding):
+    def unread(self, count: int) -> None:
+        super().unread(len(self.given) if count else 0)
+
+
+@breaks_reading("what was given back comes again", "UsageError('1')")
+class TakesBackOnce(Rewinding):
+    def unread(self, count: int) -> None:
+        super().unread(count)
+        self.given = b""
+
+
+@breaks_reading("what was given back comes again", "unread(1) did not raise UsageError")
+class SaysNothing(PlainReader):
+    def unread(self, count: int) -> None:
+        pass
+
+
+@breaks_reading("what was given back comes again", "unread(2) did not raise UsageError")
+class TakesBackMoreThanItGave(Rewinding):
+    def unread(self, count: int) -> None:
+        super().unread(min(count, len(self.given) or count))
+
+
+@breaks_reading("a closed reader stays closed", "unread(1) after close() did not raise UsageError")
+class TakesBackWhenClosed(Rewinding):
+    def unread(self, count: int) -> None:
+        if not self.closed:
+            super().unread(count)
 
 
 @breaks_reading("a read needs room for a byte", "read(0) did not raise UsageError")

@@ -120,6 +120,23 @@ def _check_blocking(subject: _Subject) -> None:
             _drain(reader, subject.content, _read_blocking, size)
 
 
+def _check_giving_back(subject: _Subject) -> None:
+    ways: list[tuple[_Take, int]] = [(_read, 1), (_read_into_memoryview, 3), (_read_blocking, 2)]
+    for size in subject.sizes[-6:]:
+        for take, share in ways:
+            with subject.open() as reader:
+                _drain_giving_back(reader, subject.content, take, size, share)
+    for size in (1, max(1, len(subject.content))):
+        with subject.open() as reader:
+            _refuses_to_take_back(reader, 1)
+            given = len(_wait_for(reader, _read, size))
+            _refuses_to_take_back(reader, given + 1)
+            _refuses_to_take_back(reader, -1)
+            rest = _rest(reader)
+            _same(rest, subject.content[given:])
+            _refuses_to_take_back(reader, 1)
+
+
 def _check_size(subject: _Subject) -> None:
     for size in (0, -1):
         for take in (_read, _read_blocking):
@@ -223,6 +240,7 @@ _RULES: list[tuple[str, Callable[[_Subject], None]]] = [
     ("reads give the content, whatever their size", _check_reads),
     ("readinto gives the content and touches no more", _check_readinto),
     ("read_blocking alone gives the content", _check_blocking),
+    ("what was given back comes again", _check_giving_back),
     ("a read needs room for a byte", _check_size),
     ("a closed reader stays closed", _check_closing),
     ("a reader can be closed under a read in a thread", _check_closing_under_read),
@@ -286,6 +304,30 @@ def _drain(reader: Reader, expected: bytes, take: _Take, size: int) -> None:
     for _ in range(3):
         piece = _wait_for(reader, take, size)
         _require(piece == b"", f"after the end came {_shown(piece)} instead of the end again")
+
+
+def _drain_giving_back(reader: Reader, expected: bytes, take: _Take, size: int, share: int) -> None:
+    """As `_drain`, but of every other read one `share`th is given back, and then a byte more."""
+    got = bytearray()
+    reads = 0
+    while piece := _wait_for(reader, take, size if reads < _READS_OF_ONE_SIZE else _COMMON_SIZE):
+        got += piece
+        reads += 1
+        _require(len(got) <= len(expected), f"more than the {len(expected)} bytes came")
+        if reads % 2 and reader.can_unread:
+            count = -(-len(piece) // share)
+            for back in (count, min(1, len(piece) - count)):
+                reader.unread(back)
+                del got[len(got) - back :]
+    _same(bytes(got), expected)
+
+
+def _refuses_to_take_back(reader: Reader, count: int) -> None:
+    _refuses(UsageError, f"unread({count})", lambda: reader.unread(count))
+
+
+def _rest(reader: Reader) -> bytes:
+    return b"".join(iter(partial(_wait_for, reader, _read, _COMMON_SIZE), b""))
 
 
 def _take_exactly(reader: Reader, count: int) -> bytes:
@@ -353,6 +395,7 @@ def _is_closed(reader: Reader) -> None:
     reader.close()
     _refuses(UsageError, "read() after close()", lambda: reader.read(1))
     _refuses(UsageError, "readinto() after close()", lambda: reader.readinto(bytearray(1)))
+    _refuses(UsageError, "unread(1) after close()", lambda: reader.unread(1))
     piece = reader.read_blocking(1)
     _require(piece is None, f"read_blocking() after close() gave {_shown(piece)}, not None")
 
