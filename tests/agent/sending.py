@@ -59,9 +59,11 @@ class SendCase(UploadCase):
     async def end(self) -> None:
         self.agent.close()
 
-    def make_agent(self, proxy: Proxies | str | None = None) -> UploadAgent:
+    def make_agent(
+        self, proxy: Proxies | str | None = None, options: Options | None = None
+    ) -> UploadAgent:
         return UploadAgent(
-            options=attrs.evolve(self.options, listener=self.heard),
+            options=attrs.evolve(options or self.options, listener=self.heard),
             tls=ssl.create_default_context(cafile=self.certificates.authority),
             proxy=proxy,
         )

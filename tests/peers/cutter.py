@@ -37,7 +37,7 @@ class Cutter:
     Args:
         after_bytes: how many bytes of each connection are read, headers included.
         by: "close" ends the connection with FIN (the kernel makes it RST if unread bytes wait),
-            "reset" with RST.
+            "reset" with RST; "stall" reads no more and leaves the end to the client.
         target: host and port to pass the bytes on to.
     """
 
@@ -45,7 +45,7 @@ class Cutter:
         self,
         after_bytes: int,
         *,
-        by: Literal["close", "reset"] = "close",
+        by: Literal["close", "reset", "stall"] = "close",
         target: tuple[str, int] | None = None,
     ) -> None:
         self._after_bytes = after_bytes
@@ -123,7 +123,17 @@ class Cutter:
                 cut.read += len(data)
                 if target is not None:
                     target.sendall(data)
-        cut.by_us = True
+        if self._by == "stall":
+            self._wait_for_the_end_of(client)
+        else:
+            cut.by_us = True
+
+    def _wait_for_the_end_of(self, client: socket.socket) -> None:
+        poll = select.poll()
+        # Seen behind the bytes that nobody reads, too.
+        poll.register(client, select.POLLRDHUP)
+        poll.register(self._asked_to_end, select.POLLIN)
+        poll.poll(_TIMEOUT_SECONDS * 1000)
 
     def _hang_up(self, end: socket.socket) -> None:
         if self._by == "reset":

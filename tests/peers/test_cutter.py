@@ -13,6 +13,7 @@ from tests.peers.nginx import Nginx
 pytestmark = pytest.mark.peer
 
 RECEIVE_ERROR = 56
+TIMED_OUT = 28
 EMPTY_REPLY = 52
 SEND_ERROR = 55
 
@@ -43,6 +44,16 @@ def test_the_two_ways_differ_on_the_wire() -> None:
         c.sendall(b"abc")
         with pytest.raises(ConnectionResetError):
             c.recv(1)
+
+
+def test_it_can_leave_the_end_to_the_client(certificates: Certificates, tmp_path: Path) -> None:
+    source = content.write_file(tmp_path / "source", seed=7, size=10_000_000)
+    with Cutter(100, by="stall") as cutter:
+        result = curl(
+            certificates, "--max-time", "0.2", "--upload-file", source, f"{cutter.url}/file"
+        )
+    assert result.exit_status == TIMED_OUT
+    assert cutter.cuts == [Cut(read=100, by_us=False)]
 
 
 def test_as_a_proxy_it_passes_on_what_it_read(
