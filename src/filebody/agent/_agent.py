@@ -287,7 +287,7 @@ class _Job:
                 raise
             self._exchange = exchange
             try:
-                return await exchange.start()
+                return await self._start(exchange)
             except ConnectionLost:
                 content = self._content
                 may = may_replace(
@@ -297,6 +297,12 @@ class _Job:
                 )
                 if not is_reused or exchange.has_heard or not may:
                     raise
+
+    def _start(self, exchange: Exchange) -> Deferred[Response]:
+        begun = time.monotonic()
+        running = exchange.start()
+        self._agent.engine.turns.spent(time.monotonic() - begun)
+        return running
 
     async def _connect(self, route: Route, request: Request) -> Wire:
         agent = self._agent
@@ -324,6 +330,8 @@ class _Job:
         producer = None
         length: int | None = 0
         try:
+            # Thousands of connections may have been made in the same moment.
+            await self._agent.engine.turns.come()
             digest = None
             if content is not None:
                 content.next()

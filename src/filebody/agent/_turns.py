@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 __all__ = ["SLICE_SECONDS", "Turns"]
 
 # How long one turn may last, and all turns of a round together.
@@ -46,6 +48,19 @@ class Turns:
             return False
         self._run(turn)
         return True
+
+    def come(self) -> Deferred[None]:
+        """Fires in a turn; at once if there is time for one. What is done then is `spent`."""
+        come = Deferred[None]()
+        if self._line or self._used_seconds >= _ROUND_SECONDS:
+            self.later(lambda: come.callback(None))
+        else:
+            come.callback(None)
+        return come
+
+    def spent(self, seconds: float) -> None:
+        """So much time was used without `take`."""
+        self._used_seconds += seconds
 
     def later(self, turn: Callable[[], None]) -> None:
         """Run `turn` in one of the next rounds."""
