@@ -96,8 +96,7 @@ class _Cuts(SendCase):
             # The last bytes of a TLS connection are those of its end.
             assert Received.of_file(self.receiver.directory / name) == WHOLE
 
-    async def cut_everywhere(self, by: By) -> None:
-        positions = await self.positions()
+    async def cut_everywhere(self, positions: list[int], by: By) -> None:
         assert len(positions) == POSITIONS
         for first in range(0, POSITIONS, AT_ONCE):
             await gatherResults(
@@ -111,12 +110,13 @@ class _Cuts(SendCase):
         await until(lambda: self.stored_sizes() <= {SIZE})
 
     async def test_closed(self) -> None:
-        await self.cut_everywhere("close")
+        await self.cut_everywhere(await self.positions(), "close")
 
     async def test_reset(self) -> None:
-        await self.cut_everywhere("reset")
+        await self.cut_everywhere(await self.positions(), "reset")
 
     async def test_stalled(self) -> None:
+        positions = await self.positions()
         seconds = 0.3
         timeouts = Timeouts(
             tls_seconds=seconds,
@@ -126,7 +126,7 @@ class _Cuts(SendCase):
         )
         self.agent.close()
         self.agent = self.make_agent(options=Options(timeouts=timeouts))
-        await self.cut_everywhere("stall")
+        await self.cut_everywhere(positions, "stall")
 
 
 class TestKnownLength(_Cuts):
