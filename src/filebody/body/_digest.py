@@ -5,20 +5,31 @@ from __future__ import annotations
 import hashlib
 
 from filebody.body._interface import Body, Reader, WaitBy
+from filebody.body._source import SourceReader
 from filebody.errors import NotReplayable, UsageError
 
 __all__ = ["DigestBody"]
+
+# To hash so many bytes takes as long as to hand them to a thread and back, or less.
+_LOOP_BYTES = 1 << 14
 
 
 class DigestBody(Body):
     """The bytes of `body`, hashed as they are read, so that both ends can be compared.
 
     There is one pass, always from the first byte: a digest of less would be no digest of it. The
-    reader hashes in the thread that reads.
+    reader hashes in the thread that reads: `Reader.readinto` of a cached file hashes as much as the
+    caller has room for, on the event loop.
+
+    With `in_thread` it hashes in worker threads, and on the event loop pieces of at most 16 KiB
+    only. What threads can read (files) is then read by threads alone. What they cannot, because
+    nobody knows how long a pipe or a generator would hold one, is read on the event loop as ever,
+    and handed to a thread piece by piece.
 
     Args:
         body: Another body.
         algorithm: A name that `hashlib.new` knows.
+        in_thread: Keep the event loop free of hashing.
 
     Raises:
         UsageError: There is no such algorithm, or its digests have no fixed size.
@@ -28,8 +39,9 @@ class DigestBody(Body):
 
     replayable = False
 
-    def __init__(self, body: Body, algorithm: str = "sha256") -> None:
+    def __init__(self, body: Body, algorithm: str = "sha256", *, in_thread: bool = False) -> None:
         self.body = body
+        self.in_thread = in_thread
         self.length = body.length
         self.source = body.source
         try:
@@ -62,14 +74,34 @@ class DigestBody(Body):
         if self._opened:
             raise NotReplayable(self.source)
         self._opened = True
-        return _DigestReader(self.body.open(), self._hash)
+        hashing = _Hashing(self._hash)
+        if self.in_thread:
+            return _ThreadReader(self.source, self.body.open(), hashing)
+        return _DigestReader(self.body.open(), hashing)
+
+
+class _Hashing:
+    """Shows each byte to a hash once, also where it comes again because it was given back."""
+
+    def __init__(self, hash_: hashlib._Hash) -> None:
+        self._hash = hash_
+        self._coming_again = 0
+
+    def give_back(self, count: int) -> None:
+        self._coming_again += count
+
+    def take(self, piece: bytes | memoryview) -> None:
+        again = min(self._coming_again, len(piece))
+        self._coming_again -= again
+        self._hash.update(memoryview(piece)[again:] if again else piece)
 
 
 class _DigestReader(Reader):
-    def __init__(self, reader: Reader, hash_: hashlib._Hash) -> None:
+    """Hashes where it is read."""
+
+    def __init__(self, reader: Reader, hashing: _Hashing) -> None:
         self._reader = reader
-        self._hash = hash_
-        self._hashed_already = 0  # of what comes next: it was given back
+        self._hashing = hashing
 
     @property
     def wait_by(self) -> WaitBy:
@@ -85,7 +117,7 @@ class _DigestReader(Reader):
     def readinto(self, buffer: bytearray | memoryview) -> int | None:
         count = self._reader.readinto(buffer)
         if count:
-            self._take(memoryview(buffer)[:count])
+            self._hashing.take(memoryview(buffer)[:count])
         return count
 
     def read(self, size: int) -> bytes | None:
@@ -100,17 +132,61 @@ class _DigestReader(Reader):
 
     def unread(self, count: int) -> None:
         self._reader.unread(count)
-        self._hashed_already += count
+        self._hashing.give_back(count)
 
     def close(self) -> None:
         self._reader.close()
 
     def _taken(self, piece: bytes | None) -> bytes | None:
         if piece:
-            self._take(memoryview(piece))
+            self._hashing.take(piece)
         return piece
 
-    def _take(self, piece: memoryview) -> None:
-        again = min(self._hashed_already, len(piece))
-        self._hashed_already -= again
-        self._hash.update(piece[again:])
+
+class _ThreadReader(SourceReader):
+    """Hashes in worker threads, whatever it reads from."""
+
+    def __init__(self, source: str, reader: Reader, hashing: _Hashing) -> None:
+        super().__init__(source, 0, None, exact=False)
+        self._reader = reader
+        self._hashing = hashing
+        self._unhashed = b""  # was read on the event loop, and waits for a thread
+        self._ask = False
+
+    @property
+    def wait_by(self) -> WaitBy:
+        return WaitBy.THREAD if self._unhashed else self._reader.wait_by
+
+    @property
+    def device(self) -> int | None:
+        return self._reader.device
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def _read_source(self, size: int) -> bytes | None:
+        if self._unhashed or (self._reader.wait_by is WaitBy.THREAD and not self._ask):
+            return None
+        self._ask = False
+        piece = self._reader.read(size)
+        if piece and len(piece) > _LOOP_BYTES:
+            self._unhashed = piece
+            return None
+        return self._hashed(piece)
+
+    def _read_source_blocking(self, size: int) -> bytes | None:
+        if self._unhashed:
+            piece, self._unhashed = self._unhashed[:size], self._unhashed[size:]
+            return self._hashed(piece)
+        hashed = self._hashed(self._reader.read_blocking(size))
+        self._ask = hashed is None  # what to wait for then is said by a read that does not block
+        return hashed
+
+    def _hashed(self, piece: bytes | None) -> bytes | None:
+        if piece:
+            self._hashing.take(piece)
+        return piece
+
+    def _close_source(self) -> None:
+        self._unhashed = b""
+        self._reader.close()
