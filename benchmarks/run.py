@@ -1,179 +1,109 @@
-"""Ours against Twisted's class, on Twisted's own Agent, in one run: `make bench`.
+"""Ours against its peers, in one run: `make bench`.
 
-Every round runs both classes in fresh processes, in turns, and gives one ratio; what is printed is
-the median of the figures and of the ratios, with the ratios' least and greatest. The client has
-one core and the sink another. Nothing leaves the loopback interface.
+Every measurement is a process of its own. Each round runs all contestants in turns and gives one
+ratio for each; what is shown is the median of the figures and of the ratios, with the ratios' least
+and greatest. The client has one core and the sink another. Nothing leaves the loopback interface.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
 import platform
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-import attrs
-
+from benchmarks import chart, table
+from benchmarks.cases import Case, agent_cases, producer_cases, slow_cases
+from benchmarks.compare import compare
+from benchmarks.files import Files, Sizes
+from benchmarks.measure import Cores
 from tests.peers.slowfs import SlowFile, SlowFileSystem
 
-OURS, PEER = "filebody", "twisted"
+_PEERS = ("Twisted", "treq", "aiohttp", "httpx", "requests")
+# For the producer, which reads pieces of 64 KiB: ten reads of 200 ms.
+_SLOW_PRODUCER_BYTES = 10 << 16
 
 
-@attrs.frozen
-class Case:
-    """A measurement: its arguments to `benchmarks.client`, and what we aim at."""
-
-    title: str
-    measure: str
-    sink: str
-    path: Path
-    arguments: tuple[str, ...]
-    targets: dict[str, str]
+def _processor() -> str:
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        names = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
+    return f"{len(names)} x {names[0]}" if names else platform.machine()
 
 
-@contextlib.contextmanager
-def sink(mode: str) -> Iterator[str]:
-    """A sink process; gives its port."""
-    command = [sys.executable, "-m", "benchmarks.sink", mode]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield process.stdout.readline().strip()
-        finally:
-            process.stdin.close()
+def _machine() -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "linux": platform.release(),
+        "python": platform.python_version(),
+        "versions": {name: version(name) for name in _PEERS},
+    }
 
 
-def measure(case: Case, cls: str) -> dict[str, float]:
-    """One process, one measurement."""
-    if case.measure == "throughput":
-        read_all(case.path)  # machines that lend their memory drop pages at any time
-    with sink(case.sink) as port:
-        command = [sys.executable, "-m", "benchmarks.client", cls, case.measure, port]
-        done = subprocess.run(
-            [*command, str(case.path), *case.arguments],
-            stdout=subprocess.PIPE,
-            check=True,
-            text=True,
-            timeout=300,
-        )
-    figures: dict[str, float] = json.loads(done.stdout)
-    return figures
+def _cases(directory: Path, sizes: Sizes, stack: ExitStack) -> Iterator[Case]:
+    files = Files(directory, sizes)
+    yield from agent_cases(files)
+    if shutil.which("fusermount3") is None:
+        print("no file system with slow reads: fusermount3 (Debian's fuse3) is missing")
+        yield from producer_cases(files, None)
+        return
+    names = [f"slow{number}" for number in range(sizes.slow_files)]
+    slow_files = {name: SlowFile(size=sizes.slow_bytes) for name in names}
+    slow_files["producer"] = SlowFile(size=_SLOW_PRODUCER_BYTES)
+    slow = stack.enter_context(SlowFileSystem(directory, slow_files)).path
+    yield from slow_cases(files, tuple(str(slow / name) for name in names))
+    yield from producer_cases(files, str(slow / "producer"))
 
 
-def compare(case: Case, rounds: int) -> list[dict[str, object]]:
-    """Run `rounds` rounds and print a line for each figure."""
-    measure(case, OURS), measure(case, PEER)  # warm
-    results: dict[str, list[dict[str, float]]] = {OURS: [], PEER: []}
-    for number in range(rounds):
-        for cls in (OURS, PEER) if number % 2 else (PEER, OURS):
-            results[cls].append(measure(case, cls))
-    rows: list[dict[str, object]] = []
-    for figure, target in case.targets.items():
-        ours = [result[figure] for result in results[OURS]]
-        peer = [result[figure] for result in results[PEER]]
-        ratios = [mine / other for mine, other in zip(ours, peer, strict=True)]
-        row = {
-            "case": case.title,
-            "figure": figure,
-            OURS: statistics.median(ours),
-            PEER: statistics.median(peer),
-            "ratio": statistics.median(ratios),
-            "least": min(ratios),
-            "greatest": max(ratios),
-            "target": target,
-        }
-        rows.append(row)
-        print(
-            f"{case.title:<38} {figure:<11} {row[OURS]:>9.2f} {row[PEER]:>9.2f} "
-            f"{row['ratio']:>7.3f} ({min(ratios):.3f} to {max(ratios):.3f})   {target}",
-            flush=True,
-        )
-    return rows
-
-
-def random_file(path: Path, size: int) -> Path:
-    """A file of `size` bytes on the disk."""
-    piece = os.urandom(1 << 20)
-    with path.open("wb") as file:
-        for _ in range(size >> 20):
-            file.write(piece)
-        os.fsync(file.fileno())
-    return path
-
-
-def read_all(path: Path) -> None:
-    """Bring a file's pages into the page cache."""
-    with path.open("rb") as file:
-        while file.read(1 << 20):
-            pass
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="benchmarks.run", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each case (7)")
-    parser.add_argument("--size-mib", type=int, default=2048, help="size of the warm file (2048)")
-    parser.add_argument("--uploads", type=int, default=1000, help="paused uploads (1000)")
-    parser.add_argument("--only", default="", help="cases whose title contains this")
-    parser.add_argument("--json", type=Path, help="write the figures there too")
-    options = parser.parse_args()
-    if len(os.sched_getaffinity(0)) < 2:
-        sys.exit("a core each for client and sink is needed: this machine gives one")
-    print(
-        f"Python {platform.python_version()}, Linux {platform.release()}, {options.rounds} rounds"
+    parser.add_argument("--small", action="store_true", help="little of everything: does it work?")
+    parser.add_argument("--only", action="append", default=[], help="cases of this name; repeat it")
+    parser.add_argument(
+        "--client", action="append", default=[], help="contestants of this name; repeat it"
     )
-    print(f"{'':<50} {OURS:>9} {PEER:>9}   ratio (spread)             target")
-    with tempfile.TemporaryDirectory(dir=Path.cwd()) as scratch, contextlib.ExitStack() as stack:
-        directory = Path(scratch)
-        warm = random_file(directory / "warm", options.size_mib << 20)
-        cases = [
-            Case(
-                f"{options.size_mib} MiB warm file, pieces of {size >> 10} KiB",
-                "throughput",
-                "discard",
-                warm,
-                (str(size),),
-                {"GB/s": ">= 1" if size == 1 << 16 else "-", "CPU s/GB": "-"},
-            )
-            for size in (1 << 16, 1 << 18)
-        ]
-        small = random_file(directory / "small", 4 << 20)
-        cases += [
-            Case(
-                f"{options.uploads} paused uploads, {words}",
-                "memory",
-                "stall",
-                small,
-                (str(options.uploads), source),
-                {"KiB each": "<= 1"},
-            )
-            for source, words in (("file", "open files"), ("path", "ours by PathBody"))
-        ]
-        if shutil.which("fusermount3"):
-            slow = SlowFileSystem(directory, {"file": SlowFile(size=10 << 16)})
-            path = stack.enter_context(slow).path / "file"
-            targets = {"longest ms": "<= 0.1", "p99 ms": "<= 0.1"}
-            cases.append(Case("file system with 200 ms reads", "gap", "discard", path, (), targets))
-        else:
-            print("no file system with slow reads: fusermount3 (Debian's fuse3) is missing")
-        rows = [
-            row
-            for case in cases
-            if options.only in case.title
-            for row in compare(case, options.rounds)
-        ]
-    if options.json:
-        options.json.write_text(json.dumps(rows, indent=2) + "\n")
+    parser.add_argument("--json", type=Path, help="write all figures there")
+    parser.add_argument("--svg", type=Path, help="draw a chart there")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    cores = Cores.take()
+    machine = _machine()
+    print(f"{machine['processor']}, Linux {machine['linux']}, Python {machine['python']}")
+    print(", ".join(f"{name} {number}" for name, number in machine["versions"].items()))
+    results = []
+    sizes = Sizes.small() if options.small else Sizes()
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=Path.cwd()) as directory,
+        ExitStack() as stack,
+    ):
+        for case in _cases(Path(directory), sizes, stack):
+            if options.only and case.name not in options.only:
+                continue
+            if options.client:
+                case = case.only(options.client)
+            results.append(compare(case, options.rounds, cores))
+            print("", *table.lines(results[-1]), sep="\n", flush=True)
+    if options.json is not None:
+        report = {
+            **machine,
+            "rounds": options.rounds,
+            "cases": [result.as_json() for result in results],
+        }
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+    if options.svg is not None:
+        options.svg.write_text(chart.draw(results))
+    if any(result.failures for result in results):
+        sys.exit("not everything could be measured")
 
 
 if __name__ == "__main__":

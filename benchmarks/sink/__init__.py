@@ -1,0 +1,1 @@
+"""Servers that cost as little as possible, so that clients are measured: see `__main__`."""
