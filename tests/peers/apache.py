@@ -93,4 +93,4 @@ class Apache(WebServer):
         return ["-X", "-f", self._root / "apache.conf"]
 
     def clean_up(self) -> None:
-        shutil.rmtree(self._kept, ignore_errors=True)
+        shutil.rmtree(self._kept)
