@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger
 from twisted.web.iweb import IBodyProducer
 
 from filebody.body import Body
@@ -12,6 +13,8 @@ from filebody.errors import NotReplayable
 from filebody.produce import FileBodyProducer
 
 __all__ = ["Content", "Producer"]
+
+_log = Logger()
 
 
 class Producer(Protocol):
@@ -99,4 +102,7 @@ class Content:
         """There is no further attempt: what was not begun never will be."""
         if not self._has_begun:
             self._has_begun = True
-            self.producer.stopProducing()
+            try:
+                self.producer.stopProducing()
+            except Exception:  # noqa: BLE001 - why there is no attempt is what the caller must know
+                _log.failure("stopping {source}, which was not begun, failed", source=self.source)
