@@ -20,7 +20,7 @@ import sys
 import threading
 from pathlib import Path
 
-from benchmarks.sink.heads import ANSWER, CONTINUE, Head
+from benchmarks.sink.heads import CONTINUE, LAST_ANSWER, Head
 
 _RECORD = struct.Struct("!BHH")
 _APPLICATION_DATA = 23
@@ -97,7 +97,7 @@ def _serve_one(connection: socket.socket, context: ssl.SSLContext) -> None:
                 channel.sendall(CONTINUE)
             _Records(channel).discard(head.length - received)
             channel.setblocking(True)
-            channel.sendall(ANSWER % 0)
+            channel.sendall(LAST_ANSWER)
             # Until the client has closed: what it still sends must not reset the answer.
             while socket.socket.recv(channel, 1 << 16):
                 pass
