@@ -18,10 +18,10 @@ PUBLIC = {
     filebody: """
         Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
         ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess FileBody
-        FileBodyProducer FilebodyError IReaderConsumer IterableBody NotReplayable PathBody Progress ProtocolError
-        ProxyError Reader RedirectError RemoteError ResponseTimeout SliceBody StallTimeout TLSError
-        TLSTimeout TotalTimeout TransferError TransferTimeout UploadAgent UsageError WaitBy WrongBodyLength
-        as_body
+        FileBodyProducer FilebodyError IReaderConsumer IterableBody NotReplayable PathBody
+        Progress ProtocolError ProxyError Reader RedirectError RemoteError ResponseTimeout
+        SliceBody StallTimeout TLSError TLSTimeout TotalTimeout TransferError TransferTimeout
+        UploadAgent UsageError WaitBy WrongBodyLength as_body
     """,
     filebody.agent: """
         Attempt Digest ExchangeListener Expect Informational Moment Options PoolLimits Proxies Proxy
