@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from twisted.logger import globalLogPublisher
+from twisted.logger import capturedLogs
 from twisted.web.client import FileBodyProducer as TwistedFileBodyProducer
 
 from filebody import BytesBody, IterableBody, NotReplayable
@@ -14,12 +14,8 @@ from filebody.agent._content import Content
 
 def test_a_producer_that_cannot_be_stopped_before_it_began_hides_nothing() -> None:
     # Twisted's class raises AttributeError then (row 4 of the contract).
-    events: list[object] = []
-    globalLogPublisher.addObserver(events.append)
-    try:
+    with capturedLogs() as events:
         Content(TwistedFileBodyProducer(io.BytesIO(b"content"))).close()
-    finally:
-        globalLogPublisher.removeObserver(events.append)
     assert len(events) == 1
 
 
