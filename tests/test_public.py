@@ -18,7 +18,8 @@ PUBLIC = {
     filebody: """
         Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
         ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess FileBody
-        FileBodyProducer FilebodyError IReaderConsumer IterableBody NotReplayable PathBody
+        FileBodyProducer FilebodyError FormField IReaderConsumer IterableBody MultipartBody
+        NotReplayable PathBody
         Progress ProtocolError ProxyError Reader RedirectError RemoteError ResponseTimeout
         SliceBody StallTimeout TLSError TLSTimeout TotalTimeout TransferError TransferTimeout
         UploadAgent UsageError WaitBy WrongBodyLength as_body

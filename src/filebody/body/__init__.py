@@ -15,6 +15,7 @@ from filebody.body._digest import DigestBody
 from filebody.body._file import FileBody
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._iterable import IterableBody
+from filebody.body._multipart import FormField, MultipartBody
 from filebody.body._path import PathBody
 from filebody.body._slice import SliceBody
 
@@ -24,7 +25,9 @@ __all__ = [
     "ConcatBody",
     "DigestBody",
     "FileBody",
+    "FormField",
     "IterableBody",
+    "MultipartBody",
     "PathBody",
     "Reader",
     "SliceBody",
