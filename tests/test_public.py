@@ -17,12 +17,11 @@ import filebody.testing
 PUBLIC = {
     filebody: """
         Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
-        ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess FileBody
-        FileBodyProducer FilebodyError FormField IReaderConsumer IterableBody MultipartBody
-        NotReplayable PathBody
-        Progress ProtocolError ProxyError Reader RedirectError RemoteError ResponseTimeout
-        SliceBody StallTimeout TLSError TLSTimeout TotalTimeout TransferError TransferTimeout
-        UploadAgent UsageError WaitBy WrongBodyLength as_body
+        ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess
+        EncodedBody FileBody FileBodyProducer FilebodyError FormField IReaderConsumer IterableBody
+        MultipartBody NotReplayable PathBody Progress ProtocolError ProxyError Reader RedirectError
+        RemoteError ResponseTimeout SliceBody StallTimeout TLSError TLSTimeout TotalTimeout
+        TransferError TransferTimeout UploadAgent UsageError WaitBy WrongBodyLength as_body
     """,
     filebody.agent: """
         Attempt Digest ExchangeListener Expect Informational Moment Options PoolLimits Proxies Proxy

@@ -12,6 +12,7 @@ from typing import Any
 from filebody.body._bytes import BytesBody
 from filebody.body._concat import ConcatBody
 from filebody.body._digest import DigestBody
+from filebody.body._encoded import EncodedBody
 from filebody.body._file import FileBody
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._iterable import IterableBody
@@ -24,6 +25,7 @@ __all__ = [
     "BytesBody",
     "ConcatBody",
     "DigestBody",
+    "EncodedBody",
     "FileBody",
     "FormField",
     "IterableBody",
