@@ -287,6 +287,24 @@ def test_a_pipe_is_waited_for_as_a_pipe(coding: str, keep: ExitStack) -> None:
 
 
 @coded
+def test_a_source_that_has_nothing_yet_is_asked_what_to_wait_for(coding: str, opened: Any) -> None:
+    class NothingYet:
+        fileno = opened(os.devnull).fileno
+
+        def __init__(self) -> None:
+            self.answers = [None, b"now", b""]
+
+        def read(self, size: int) -> bytes | None:
+            return self.answers.pop(0)
+
+    with closing(EncodedBody(FileBody(NothingYet()), coding).open()) as reader:
+        assert [reader.read(9), reader.wait_by] == [None, WaitBy.THREAD]
+        assert reader.read_blocking(9) is None
+        assert [reader.read(9), reader.wait_by] == [None, WaitBy.RETRY]
+        assert DECODE[coding](rest_of(reader)) == b"now"
+
+
+@coded
 @pytest.mark.parametrize("piece", [bytes(1 << 16), NOISE[: 1 << 16]], ids=["zeros", "noise"])
 def test_it_holds_little_however_long_the_body(coding: str, piece: bytes) -> None:
     body = EncodedBody(IterableBody(piece for _ in range(160)), coding)
