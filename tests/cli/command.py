@@ -32,7 +32,11 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
         name: value
         for name, value in os.environ.items()
         if name not in {"FILEBODY_TOKEN", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TERM"}
+        and not name.lower().endswith("_proxy")
     }
+    if "PYTHONPATH" in kept:  # the command runs in other directories
+        paths = kept["PYTHONPATH"].split(os.pathsep)
+        kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
     return {**kept, "TERM": "xterm", "PYTHONWARNINGS": WARNINGS, **(more or {})}
 
 

@@ -7,10 +7,12 @@ from typing import cast
 
 import attrs
 import http_sf
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
+
+from filebody.errors import EarlySuccess, TransferTimeout
 
 __all__ = ["Answer", "beginning_of", "detail_of", "digest_of"]
 
@@ -40,23 +42,40 @@ class _Beginning(Protocol):
 
     def __init__(self) -> None:
         self._content = b""
-        self.done: Deferred[bytes] = Deferred()
+        self.done: Deferred[bytes] = Deferred(self._cancel)
 
     def dataReceived(self, data: bytes) -> None:
         self._content += data[: _ANSWER_BYTES - len(self._content)]
-        if len(self._content) == _ANSWER_BYTES:
+        if len(self._content) == _ANSWER_BYTES and not self.done.called:
             self._end()
 
-    def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002 - the same
-        self._end()  # an answer that is cut short is an answer all the same
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self.done.called:
+            return
+        if reason.check(TransferTimeout, EarlySuccess, CancelledError):
+            self.done.errback(reason)
+        else:  # an answer that is cut short is an answer all the same
+            self.done.callback(self._content)
 
     def _end(self) -> None:
-        if not self.done.called:
-            self.done.callback(self._content)
+        """More would not be read by anybody."""
+        self.done.callback(self._content)
+        self._stop()
+
+    def _cancel(self, _: object) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        if self.transport is not None:
+            self.transport.loseConnection()
 
 
 def beginning_of(response: IResponse) -> Deferred[bytes]:
-    """The answer's body, or as much of it as a person would read; never fails."""
+    """The answer's body, or as much of it as a person would read.
+
+    Fails with a `TransferTimeout` if it takes too long, with `EarlySuccess` if it was given before
+    the server had everything and it then took no more. Cancelled, the connection is closed.
+    """
     beginning = _Beginning()
     response.deliverBody(beginning)
     return beginning.done

@@ -32,7 +32,9 @@ class Pace:
 
     def add(self, progress: Progress) -> None:
         """Take a look at how far it is."""
-        self._seen.append((progress.elapsed_seconds, progress.sent_bytes))
+        if progress.reached_bytes < self._seen[-1][1]:  # another attempt, from the beginning
+            self._seen.clear()
+        self._seen.append((progress.elapsed_seconds, progress.reached_bytes))
         while len(self._seen) > 2 and self._seen[-1][0] - self._seen[1][0] >= _WINDOW_SECONDS:
             self._seen.popleft()
 
@@ -71,7 +73,7 @@ class Line:
         if total is not None and width >= _TINY_COLUMNS:
             name = shorten(self.name, max(8, rest // 2))
             bar_columns = max(1, min(_WIDEST_BAR, rest - len(name) - 1))
-            bar = ProgressBar(max(1, total), self.progress.sent_bytes, width=bar_columns)
+            bar = ProgressBar(max(1, total), self.progress.reached_bytes, width=bar_columns)
             if total == 0:
                 bar.completed = 1
             cells = [Text(name), bar]
@@ -87,7 +89,7 @@ class Line:
         fraction = progress.fraction
         speed = rate(self.bytes_per_second)
         if progress.total_bytes is None or fraction is None:
-            done = f"{size(progress.sent_bytes):>10}"
+            done = f"{size(progress.reached_bytes):>10}"
             elapsed = span(progress.elapsed_seconds)
             if is_tiny:
                 return [done]
@@ -95,12 +97,12 @@ class Line:
         percent = f"{int(fraction * 100):3}%"
         if is_tiny:
             return [percent]
-        is_sent = progress.sent_bytes >= progress.total_bytes
+        is_sent = progress.reached_bytes >= progress.total_bytes
         left = "wait" if is_sent else span(self._left_seconds)
         if is_narrow:
             return [percent, f"{_without_decimals(speed):>9}", left]
         # Of constant width, so that nothing jumps: the longest are "1023.9 MiB" and that a second.
-        done = f"{size(progress.sent_bytes):>10}/{size(progress.total_bytes)}"
+        done = f"{size(progress.reached_bytes):>10}/{size(progress.total_bytes)}"
         left = "waiting " if is_sent else f"ETA {left}"
         return [percent, done, f"{speed:>12}", left]
 
@@ -108,7 +110,7 @@ class Line:
     def _left_seconds(self) -> float | None:
         if self.progress.total_bytes is None or not self.bytes_per_second:
             return None
-        return (self.progress.total_bytes - self.progress.sent_bytes) / self.bytes_per_second
+        return (self.progress.total_bytes - self.progress.reached_bytes) / self.bytes_per_second
 
 
 def _without_decimals(speed: str) -> str:
@@ -144,6 +146,10 @@ class Bar:
         self._pace.add(progress)
         self._line = Line(self._name, progress, self._pace.bytes_per_second)
         self._live.refresh()
+
+    def say(self, line: str) -> None:
+        """Print a line that stays, above the one that moves."""
+        self._live.console.print(Text(line), soft_wrap=True)
 
     def close(self) -> None:
         """Take the line away."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
+import os
 import signal
 import traceback
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ import click
 
 from filebody.cli._exit import ExitCode, exit_code_of
 from filebody.cli._show import Screen
-from filebody.cli._words import one_line, parse_size
+from filebody.cli._words import one_line, parse_rate, parse_size
 from filebody.errors import FilebodyError, UsageError
 
 __all__ = ["run"]
@@ -59,6 +60,11 @@ _ENVIRONMENT = """\b
 Environment:
   FILEBODY_TOKEN   the token, so that it does not show in lists of processes
   NO_COLOR         no colors, when set to anything
+"""
+
+_PROXY_ENVIRONMENT = """\
+  HTTPS_PROXY, http_proxy, ALL_PROXY   send's proxies for https://, http:// and both
+  NO_PROXY         hosts, domains and networks that need none, with commas; * for all
 """
 
 
@@ -120,7 +126,9 @@ def _filebody(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-@_filebody.command(epilog=f"{_EXAMPLES}\n{_EXIT_CODES}\n{_ENVIRONMENT}", no_args_is_help=False)
+@_filebody.command(
+    epilog=f"{_EXAMPLES}\n{_EXIT_CODES}\n{_ENVIRONMENT}{_PROXY_ENVIRONMENT}", no_args_is_help=False
+)
 @click.argument("arguments", nargs=-1, required=True, metavar="SOURCE... [URL]")
 @click.option(
     "-X",
@@ -142,12 +150,54 @@ def _filebody(context: click.Context) -> None:
     help="PEM file of the authorities to trust, in place of the system's.",
 )
 @click.option("--insecure", is_flag=True, help="Trust any certificate.")
-@_seconds("--connect-timeout", 30, "For finding the host and connecting.")
-@_seconds("--stall-timeout", 60, "How long the server may take nothing.")
-@_seconds("--response-timeout", 300, "From the last byte to the end of the answer.")
-@_seconds("--max-time", None, "For all of a file.  [default: none]")
+@click.option(
+    "--proxy",
+    metavar="URL",
+    help="http://host:port of the proxy to go through; '' for none.  [default: as the environment "
+    "says]",
+)
+@click.option(
+    "--limit-rate",
+    metavar="RATE",
+    help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",
+)
+@click.option(
+    "--max-redirects",
+    type=click.IntRange(0),
+    metavar="N",
+    default=10,
+    show_default=True,
+    help="How many redirects to follow for a file; 0 for none. Credentials go to no other host.",
+)
+@click.option(
+    "--retry",
+    type=click.IntRange(0),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Try a file again so often when there is no connection, it is lost, or the answer is 408, "
+    "425, 429, 500, 502, 503 or 504; after 1 s, 2 s, 4 s, or what the server asks for. With POST "
+    "and PATCH, too, which a server may then do twice. Pipes cannot be sent again.",
+)
+@_seconds("--connect-timeout", 30, "For finding the host and connecting; as long again for TLS.")
+@_seconds(
+    "--expect100-timeout",
+    1,
+    "For the server to say that it wants a body of more than 1 MiB or of unknown length; then it "
+    "is sent all the same. 0 does not ask.",
+)
+@_seconds("--stall-timeout", 60, "How long the server may take nothing, or pause in its answer.")
+@_seconds("--response-timeout", 300, "From the last byte to the beginning of the answer.")
+@_seconds("--max-time", None, "For all of a file, retries too.  [default: none]")
 @click.option("--allow-changes", is_flag=True, help="Send a file although it changes meanwhile.")
 @click.option("--fail-early", is_flag=True, help="Stop at the first file that fails.")
+@click.option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Show on standard error what happens: connections, requests (>) and answers (<), without "
+    "credentials.",
+)
 @_shared
 def send(**given: Any) -> int:
     """Send files to a URL.
@@ -156,7 +206,7 @@ def send(**given: Any) -> int:
     with / each file's name is appended. Without a URL the files go to ./received, by a receiver
     that runs for as long as it takes.
 
-    A timeout of 0 means none.
+    A timeout of 0 means none. Files to the same host share a connection.
     """
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
     from filebody.cli._send import Sending  # noqa: PLC0415 - only for what is done
@@ -173,16 +223,19 @@ def _say_nothing(sentence: str) -> None:
 
 
 def _send_options(screen: Screen, **given: Any) -> Any:
-    from filebody.cli._send import SendOptions  # noqa: PLC0415 - only for what is done
+    from filebody.agent import RateLimit  # noqa: PLC0415 - only for what is done
+    from filebody.cli._send import SendOptions  # noqa: PLC0415 - the same
     from filebody.cli._targets import parse_header, split_arguments  # noqa: PLC0415 - the same
-    from filebody.cli._trust import Trust  # noqa: PLC0415 - the same
-    from filebody.cli._watch import Limits  # noqa: PLC0415 - the same
+    from filebody.cli._trust import trust  # noqa: PLC0415 - the same
 
     sources, target = split_arguments(given["arguments"])
+    rate = parse_rate(given["limit_rate"]) if given["limit_rate"] is not None else None
     fields = [parse_header(header) for header in given["headers"]]
     authorized = any(name.lower() == "authorization" for name, _ in fields)
     if target is None and (authorized or given["cacert"] or given["insecure"]):
         raise UsageError("without a URL there is nobody to show credentials to or to trust")
+    if target is None and given["proxy"]:
+        raise UsageError("without a URL there is nothing to reach by a proxy")
     if given["token"] and target is not None:
         if authorized:
             raise UsageError("both a token and an Authorization field: which of them is meant?")
@@ -195,18 +248,54 @@ def _send_options(screen: Screen, **given: Any) -> Any:
         method=given["method"].upper(),
         name=given["name"],
         fields=fields,
-        trust=Trust.of(given["cacert"], insecure=given["insecure"]),
-        limits=Limits(
-            connect_seconds=_checked_seconds(given, "connect_timeout") or None,
+        tls=trust(given["cacert"], insecure=given["insecure"]),
+        proxy=_proxies(given["proxy"], is_needed=target is not None),
+        rate_limit=RateLimit(rate) if rate is not None else None,
+        exchange=_exchange_options(given),
+        allow_changes=given["allow_changes"],
+        fail_early=given["fail_early"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        as_json=given["as_json"],
+    )
+
+
+def _exchange_options(given: Mapping[str, Any]) -> Any:
+    from filebody.agent import Expect, Options, Retries, Timeouts  # noqa: PLC0415 - the same
+
+    connect_seconds = _checked_seconds(given, "connect_timeout") or None
+    continue_seconds = _checked_seconds(given, "expect100_timeout")
+    return Options(
+        timeouts=Timeouts(
+            connect_seconds=connect_seconds,
+            tls_seconds=connect_seconds,
+            continue_seconds=continue_seconds,
             stall_seconds=_checked_seconds(given, "stall_timeout") or None,
             response_seconds=_checked_seconds(given, "response_timeout") or None,
             total_seconds=_checked_seconds(given, "max_time") or None,
         ),
-        allow_changes=given["allow_changes"],
-        fail_early=given["fail_early"],
-        quiet=given["quiet"],
-        as_json=given["as_json"],
+        expect=Expect.LARGE if continue_seconds else Expect.NEVER,
+        # Who asks for it has been told what it may mean for POST and PATCH.
+        retries=Retries(limit=given["retry"], any_method=given["retry"] > 0),
+        redirects=given["max_redirects"],
     )
+
+
+def _proxies(given: str | None, *, is_needed: bool) -> Any:
+    from filebody.agent import Proxies, Proxy  # noqa: PLC0415 - the same
+
+    if not is_needed or given == "":
+        return Proxies()
+    if given is None:
+        return Proxies.from_environment()
+    try:
+        proxy = Proxy.parse(given)
+    except UsageError as error:
+        raise UsageError(f"--proxy: {error}") from error
+    # As with curl, NO_PROXY counts for this one too.
+    exempt = {name: os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY")}
+    exceptions = Proxies.from_environment(exempt).exceptions
+    return Proxies(http=proxy, https=proxy, exceptions=exceptions)
 
 
 def _checked_seconds(given: Mapping[str, Any], name: str) -> float:

@@ -1,97 +1,86 @@
-"""One upload over HTTP: connect, send, hear the answer, within limits. By Twisted's Agent."""
+"""One file to one URL by the agent: what was sent, and what the answer means."""
 
 from __future__ import annotations
 
-import fcntl
-import struct
-import termios
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
+import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
-from twisted.internet.interfaces import IConsumer, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.task import LoopingCall, deferLater
-from twisted.python.failure import Failure
-from twisted.web.client import Agent
+from twisted.internet.task import LoopingCall
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgentEndpointFactory, IBodyProducer
-from zope.interface import implementer
 
+from filebody.agent import Moment, Options, Response, UploadAgent
 from filebody.body import Body
 from filebody.cli._answer import Answer, beginning_of, detail_of, digest_of
-from filebody.cli._faults import translate
 from filebody.cli._targets import Target
-from filebody.cli._trust import Trust
-from filebody.cli._watch import Limits, Phase, Sight, Watch
-from filebody.errors import RemoteError, TransferError, TransferTimeout
-from filebody.produce import FileBodyProducer
+from filebody.cli._verbose import Trace
+from filebody.errors import NotReplayable, RemoteError
 from filebody.progress import Progress
 
 __all__ = ["Exchange"]
 
-_READ_BYTES = 1 << 17
+_LOOK_SECONDS = 0.1
 
 
 class Exchange:
-    """Sends one body once; one object for each.
+    """Sends one body, as often as the options say; one object for each.
 
     Args:
         reactor: The reactor.
+        agent: By which.
+        options: What the agent is asked for; what is to be heard is added.
         method: The request's method.
         target: Where to.
         fields: Header fields of the user's, as names and values.
         body: What to send.
-        trust: Whose certificates count.
-        limits: How long what may take.
         on_look: Called several times a second, and at the end, with how far it is.
+        say: Takes lines about the stages, or None.
 
     Attributes:
-        sent_bytes: How many bytes of the body the connection was given.
+        sent_bytes: How many bytes of the body the connection took, in the last attempt.
     """
 
     def __init__(
         self,
         reactor: Any,
         *,
+        agent: UploadAgent,
+        options: Options,
         method: str,
         target: Target,
         fields: Sequence[tuple[str, str]],
         body: Body,
-        trust: Trust,
-        limits: Limits,
         on_look: Callable[[Progress], None],
+        say: Callable[[str], None] | None,
     ) -> None:
         self.sent_bytes = 0
         self._reactor = reactor
-        self._method = method
+        self._agent = agent
+        self._stages = _Stages(self, say)
+        self._options = attrs.evolve(options, on_progress=self._progressed, listener=self._stages)
+        self._method = method.encode()
         self._target = target
-        self._headers = _headers(target, fields)
-        self._producer = _Watched(
-            FileBodyProducer(body, readSize=_READ_BYTES, on_progress=self._progressed)
-        )
-        self._total_bytes = body.length
-        self._trust = trust
-        self._limits = limits
+        self._headers = Headers()
+        for name, value in fields:
+            self._headers.addRawHeader(name, value)
+        self._body = body
         self._on_look = on_look
-        self._transport: Any = None
-        self._started = reactor.seconds()
-        self._watch = Watch(limits, self._started)
+        self._began = time.monotonic()
+        self._progress = Progress(0, body.length, 0.0)
         self._running: Deferred[Answer] | None = None
         self._verdict: Exception | None = None
-        self._is_over = False
 
     def run(self) -> Deferred[Answer]:
         """Do it.
 
         Returns:
-            Fires with the answer. When it has fired nothing is left: the source is closed and so
-            is the connection. It fails with
+            Fires with the answer. It fails with
 
             - `BodyError` (or what a file object raised): the source cannot be read as promised,
             - `RemoteError`: the answer is not a success,
-            - `TransferTimeout`: a limit has passed,
-            - `TransferError`: the connection failed or was lost,
+            - `TransferError`: the way there failed, or took too long,
             - what was given to `abort`.
         """
         self._running = Deferred.fromCoroutine(self._run())
@@ -99,170 +88,87 @@ class Exchange:
 
     def abort(self, error: Exception) -> None:
         """End it now, with `error`; nothing happens after its end."""
-        if self._verdict is None and not self._is_over:
+        if self._verdict is None and self._running is not None and not self._running.called:
             self._verdict = error
-            if self._running is not None:
-                self._running.cancel()
+            self._running.cancel()
 
     async def _run(self) -> Answer:
+        # Also while nothing moves: the time goes on, and the rate goes down.
         looking = LoopingCall(self._look)
         looking.clock = self._reactor
-        looking.start(self._limits.look_seconds, now=False).addErrback(self._abort_by)
+        shown = looking.start(_LOOK_SECONDS, now=False)
+        shown.addErrback(lambda failure: self.abort(cast("Exception", failure.value)))
         try:
             return await self._talk()
         except Exception as error:
             if self._verdict is not None:
                 raise self._verdict from error
-            is_sent = self._producer.is_done
-            raised = translate(error, self._target, self.sent_bytes, is_sent=is_sent)
-            if raised is error:
-                raise
-            raise raised from error
+            raise
         finally:
-            self._is_over = True  # what follows must not be cancelled
             if looking.running:
                 looking.stop()
-            self._producer.stopProducing()
-            if self._transport is not None:
-                self._transport.abortConnection()
-                await deferLater(self._reactor, 0)  # that is when it is closed
 
     async def _talk(self) -> Answer:
-        agent = Agent.usingEndpointFactory(self._reactor, _Endpoints(self))
-        response = await agent.request(
-            self._method.encode(), self._target.url.encode(), self._headers, self._producer
-        )
-        is_early = not self._is_all_sent
-        self._producer.stopProducing()
-        content = await beginning_of(response)
-        self._on_look(self._sight())
-        if response.code >= 300:
-            raise RemoteError(self._target.url, response.code, detail_of(response, content))
-        if is_early:
-            raise TransferError(
-                self._target.url,
-                self.sent_bytes,
-                f"the server answered {response.code} before it had everything: what it has is "
-                "not the whole; its log says more",
+        url = self._target.url.encode()
+        try:
+            asked = self._agent.request(
+                self._method, url, self._headers, self._body, options=self._options
             )
-        return Answer(response.code, digest_of(response), content)
-
-    @property
-    def _is_all_sent(self) -> bool:
-        # The answer can be faster than the producer's turn in which it sees its end.
-        return self._producer.is_done or self.sent_bytes == self._total_bytes
-
-    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
-        """Connect; the agent calls this by `_Endpoints`."""
-        endpoint: Any = _Tapped(
-            HostnameEndpoint(self._reactor, self._target.host, self._target.port, timeout=3600),
-            self._connected,
-        )
-        if self._target.scheme == "https":
-            endpoint = wrapClientTLS(self._trust.creator(self._target.host), endpoint)
-        return cast("Deferred[Any]", endpoint.connect(factory))
-
-    def _connected(self, transport: Any) -> None:
-        self._transport = transport
+            response = cast("Response", await asked)
+        except NotReplayable as error:
+            raise _redirected_once(error) from error
+        content = await beginning_of(response)
+        self._stages.answered(response)
+        self._look()
+        if response.code >= 300:
+            detail = detail_of(response, content)
+            raise RemoteError(response.url, response.code, detail, response=response)
+        _check_that_it_was_sent(response)
+        # What answers instead of the server that took the file describes itself, not the file.
+        is_about_it = response.request.method == self._method
+        return Answer(response.code, digest_of(response) if is_about_it else None, content)
 
     def _progressed(self, progress: Progress) -> None:
+        self._progress = progress
         self.sent_bytes = progress.sent_bytes
 
     def _look(self) -> None:
-        self._on_look(self._sight())
-        queued = self._queued_bytes()
-        if self._transport is None:
-            phase = Phase.CONNECTING
-        elif self._producer.is_done and not queued:
-            phase = Phase.WAITING
-        else:
-            phase = Phase.SENDING
-        is_held = self._producer.is_held or queued > 0
-        sight = Sight(phase, self.sent_bytes - queued, is_held)
-        reason = self._watch.look(self._reactor.seconds(), sight)
-        if reason is not None:
-            self.abort(TransferTimeout(self._target.url, self.sent_bytes, reason))
-
-    def _sight(self) -> Progress:
-        """How much was received: what the kernel still has is not there yet."""
-        received = max(0, self.sent_bytes - self._queued_bytes())
-        return Progress(received, self._total_bytes, self._reactor.seconds() - self._started)
-
-    def _queued_bytes(self) -> int:
-        """How many bytes the other end has not acknowledged yet."""
-        if self._transport is None:
-            return 0
-        try:
-            answer = fcntl.ioctl(self._transport.getHandle(), termios.TIOCOUTQ, b"\0" * 4)
-        except (OSError, ValueError, TypeError, AttributeError):
-            return 0  # closed already, or a system that does not tell
-        return int(struct.unpack("i", answer)[0])
-
-    def _abort_by(self, failure: Failure) -> None:
-        error = failure.value
-        self.abort(error if isinstance(error, Exception) else RuntimeError(str(error)))
+        elapsed = time.monotonic() - self._began
+        self._on_look(attrs.evolve(self._progress, elapsed_seconds=elapsed))
 
 
-@implementer(IBodyProducer)
-class _Watched:
-    """A producer of which can be seen whether the connection holds it back, or it is done."""
+class _Stages(Trace):
+    """Hears, too, how long a body was: what was reported of it last may be older."""
 
-    def __init__(self, producer: FileBodyProducer) -> None:
-        self._producer = producer
-        self.length = producer.length
-        self.is_held = False
-        self.is_done = False
-
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        return self._producer.startProducing(consumer).addCallback(self._done)
-
-    def _done(self, _: None) -> None:
-        self.is_done = True
-
-    def pauseProducing(self) -> None:
-        self.is_held = True
-        self._producer.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self.is_held = False
-        self._producer.resumeProducing()
-
-    def stopProducing(self) -> None:
-        self._producer.stopProducing()
-
-
-@implementer(IAgentEndpointFactory)
-class _Endpoints:
-    """There is one request and so one endpoint, whatever the URL is by then."""
-
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, say: Callable[[str], None] | None) -> None:
+        super().__init__(say)
         self._exchange = exchange
 
-    def endpointForURI(self, uri: object) -> Any:  # noqa: ARG002 - the interface's
-        return self._exchange
+    def body_sent(self, moment: Moment, sent_bytes: int) -> None:
+        self._exchange.sent_bytes = sent_bytes
+        super().body_sent(moment, sent_bytes)
 
 
-@implementer(IStreamClientEndpoint)
-class _Tapped:
-    """Shows the transport of TCP, which is below TLS."""
-
-    def __init__(self, endpoint: Any, tap: Callable[[Any], None]) -> None:
-        self._endpoint = endpoint
-        self._tap = tap
-
-    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:
-        def connected(protocol: Any) -> Any:
-            self._tap(protocol.transport)
-            return protocol
-
-        connecting: Deferred[Any] = self._endpoint.connect(protocolFactory)
-        return connecting.addCallback(connected)
+def _redirected_once(error: NotReplayable) -> Exception:
+    """What came of a redirection of what can be read only once."""
+    response = error.response
+    if not isinstance(response, Response):
+        return error
+    detail = f"{detail_of(response, b'')}, as what was begun can be read only once"
+    return RemoteError(response.url, response.code, detail, response=response)
 
 
-def _headers(target: Target, fields: Sequence[tuple[str, str]]) -> Headers:
-    headers = Headers()
-    for name, value in fields:
-        headers.addRawHeader(name, value)
-    if not headers.hasHeader("Host"):
-        headers.addRawHeader("Host", target.authority)
-    return headers
+def _check_that_it_was_sent(response: Response) -> None:
+    """See to it that no page that was fetched is taken for an upload.
+
+    After 303 (See Other) it may be fetched: the server has taken the body, and says where to read
+    about it. By 301 and 302 it has moved, and what came instead was asked for without the body.
+
+    Raises:
+        RemoteError: The body went nowhere.
+    """
+    later, earlier = response, cast("Response | None", response.previousResponse)
+    while earlier is not None:
+        if earlier.code in {301, 302} and earlier.request.method != later.request.method:
+            raise RemoteError(earlier.url, earlier.code, detail_of(earlier, b""), response=earlier)
+        later, earlier = earlier, cast("Response | None", earlier.previousResponse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from http import HTTPStatus
 
 from filebody.cli._exit import Interrupted
@@ -11,14 +12,24 @@ from filebody.errors import (
     BodyChanged,
     BodyReadError,
     BodyShrank,
+    ConnectionLost,
+    ConnectTimeout,
     DigestMismatch,
+    EarlySuccess,
+    ProtocolError,
+    ProxyError,
     RemoteError,
+    ResponseTimeout,
+    StallTimeout,
+    TLSError,
+    TLSTimeout,
+    TotalTimeout,
     TransferError,
     TransferTimeout,
     UsageError,
 )
 
-__all__ = ["failure_line", "status_words"]
+__all__ = ["failure_line", "retry_line", "status_words"]
 
 _READ_ADVICE = {
     errno.ENOENT: "check the name",
@@ -38,6 +49,22 @@ _STATUS_ADVICE = {
     429: "wait and try again",
     507: "the server's disk is full",
 }
+
+# Which option gives it longer.
+_TIMEOUTS: tuple[tuple[type[TransferTimeout], str], ...] = (
+    (ConnectTimeout, "--connect-timeout"),
+    (TLSTimeout, "--connect-timeout"),
+    (StallTimeout, "--stall-timeout"),
+    (ResponseTimeout, "--response-timeout"),
+    (TotalTimeout, "--max-time"),
+)
+# What the agent's words do not know: that there are options, and what else can be looked at.
+_TRANSFER_ADVICE: tuple[tuple[type[TransferError], str], ...] = (
+    (ProxyError, "see --proxy, and HTTPS_PROXY and NO_PROXY in the environment"),
+    (ProtocolError, "check scheme and port"),
+    (EarlySuccess, "its log says more"),
+)
+_OTHER_NAME = frozenset({62, 64})  # X509_verify_cert(3): hostname or address mismatch
 
 
 def status_words(status: int) -> str:
@@ -90,9 +117,10 @@ def failure_line(
             line += _after(_advice(error))
         case TransferTimeout():
             line = f"timeout sending {source} to {url} {reached}: {error.reason}; try again, or "
-            line += "give it longer (--connect-timeout, --stall-timeout, --response-timeout)"
+            line += f"give it longer ({_timeout_option(error)})"
         case TransferError():
             line = f"cannot send {source} to {url} ({reached}): {error.reason}"
+            line += _after(_transfer_advice(error, is_sent=sent_bytes == total_bytes))
         case Interrupted():
             line = (
                 f"interrupted while sending {source} to {url}, {reached}: the upload is not "
@@ -101,6 +129,46 @@ def failure_line(
         case _:
             line = f"cannot send {source} to {url} ({reached}): {type(error).__name__}: {error}"
     return one_line(line)
+
+
+def retry_line(
+    number: int, status: int | None, error: Exception | None, delay_seconds: float
+) -> str:
+    """Say that an attempt did not do, and when the next one begins.
+
+    Args:
+        number: Of the attempt that failed.
+        status: What it was answered, or None.
+        error: Why it was not answered, or None.
+        delay_seconds: How long until the next one.
+    """
+    why = f"answered {status_words(status)}" if status is not None else str(error)
+    if isinstance(error, TransferError):
+        why = error.reason
+    return one_line(f"attempt {number} failed: {why}; again in {delay_seconds:.1f} s")
+
+
+def _timeout_option(error: TransferTimeout) -> str:
+    for kind, option in _TIMEOUTS:
+        if isinstance(error, kind):
+            return option
+    return "--stall-timeout"
+
+
+def _transfer_advice(error: TransferError, *, is_sent: bool) -> str | None:
+    cause = error.__cause__
+    if isinstance(error, TLSError) and isinstance(cause, ssl.SSLCertVerificationError):
+        if cause.verify_code in _OTHER_NAME:
+            return "use the name that it is for, or --insecure to send it all the same"
+        return "--cacert FILE names whom to trust (or --insecure to send it all the same)"
+    if isinstance(error, ConnectionLost):
+        if is_sent:
+            return "ask there whether it has it"
+        return "it may have refused the upload, or be out of reach; its log says more"
+    for kind, advice in _TRANSFER_ADVICE:
+        if isinstance(error, kind):
+            return advice
+    return None
 
 
 def _advice(error: RemoteError) -> str | None:

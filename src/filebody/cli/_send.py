@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import os
 import secrets
+import ssl
 import sys
 import time
 from collections.abc import Coroutine, Sequence
@@ -15,22 +14,19 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 
-from filebody.body import Body, DigestBody, PathBody
+from filebody.agent import Attempt, Options, Proxies, RateLimit, UploadAgent
 from filebody.cli._answer import Answer
+from filebody.cli._body import HashedBody, body_of
 from filebody.cli._exchange import Exchange
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
-from filebody.cli._messages import failure_line
+from filebody.cli._messages import failure_line, retry_line
 from filebody.cli._show import Result, Screen, Show
 from filebody.cli._targets import STDIN, Source, Target, plan
-from filebody.cli._trust import Trust
-from filebody.cli._watch import Limits
 from filebody.errors import (
-    BodyError,
-    BodyReadError,
     DigestMismatch,
     FilebodyError,
     RemoteError,
-    UsageError,
+    TransferError,
 )
 from filebody.receiver import Receiver, ReceiverConfig
 
@@ -50,11 +46,14 @@ class SendOptions:
         method: PUT, POST or PATCH.
         name: The last segment of the URL, or None for the file's name.
         fields: Header fields.
-        trust: Whose certificates count.
-        limits: How long what may take.
+        tls: Whose certificates count; None for those that the system's authorities signed.
+        proxy: Which ones to go through.
+        rate_limit: How fast all files may be together; None for no limit.
+        exchange: What the agent is asked for with each file.
         allow_changes: Whether files may change while they are sent.
         fail_early: Whether to stop at the first failure.
         quiet: Errors only.
+        verbose: Stages and heads on standard error.
         as_json: Results as JSON.
     """
 
@@ -63,11 +62,14 @@ class SendOptions:
     method: str
     name: str | None
     fields: Sequence[tuple[str, str]]
-    trust: Trust
-    limits: Limits
+    tls: ssl.SSLContext | None
+    proxy: Proxies
+    rate_limit: RateLimit | None
+    exchange: Options
     allow_changes: bool
     fail_early: bool
     quiet: bool
+    verbose: bool
     as_json: bool
 
 
@@ -121,17 +123,29 @@ class Sending:
         finally:
             await receiver.stop(0)
 
+    def _retried(self, attempt: Attempt) -> None:
+        if not self._options.quiet:
+            line = retry_line(attempt.number, attempt.status, attempt.error, attempt.delay_seconds)
+            self._show.say(f"filebody: {line}")
+
     async def _send_all(self, reactor: Any, fields: Sequence[tuple[str, str]]) -> int:
         results: list[Result] = []
         started = time.monotonic()
+        agent = UploadAgent(  # one for all: files to the same host share connections
+            reactor,
+            tls=self._options.tls,
+            proxy=None if self._options.target is None else self._options.proxy,
+            rate_limit=self._options.rate_limit,
+        )
         for source, target in self._planned:
             if self._stop is not None:
                 break
             if source.argument == STDIN and sys.stdin is not None and sys.stdin.isatty():
                 self._screen.err("filebody: reading from the terminal; Ctrl-D ends the file")
-            results.append(await self._send_one(reactor, source, target, fields))
+            results.append(await self._send_one(reactor, agent, source, target, fields))
             if results[-1].code and self._options.fail_early:
                 break
+        agent.close()
         self._show.summarize(
             results, planned=len(self._planned), seconds=time.monotonic() - started
         )
@@ -142,36 +156,41 @@ class Sending:
         return next((result.code for result in results if result.code), ExitCode.OK)
 
     async def _send_one(
-        self, reactor: Any, source: Source, target: Target, fields: Sequence[tuple[str, str]]
+        self,
+        reactor: Any,
+        agent: UploadAgent,
+        source: Source,
+        target: Target,
+        fields: Sequence[tuple[str, str]],
     ) -> Result:
-        attempt = _Attempt()
+        known = _Known()
         began = time.monotonic()
         is_ours = self._options.target is None
         place = f"{_PRIVATE_DIRECTORY}/{source.name}" if is_ours else target.url
         error: str | None = None
         code: int = ExitCode.OK
         try:
-            await self._try(reactor, source, target, fields, attempt)
+            await self._try(reactor, agent, source, target, fields, known)
         except (FilebodyError, Interrupted) as failure:
             code = exit_code_of(failure)
             if isinstance(failure, RemoteError):
-                attempt.status = failure.status
+                known.status = failure.status
             error = failure_line(
                 failure,
                 source=source.shown,
-                url=place if isinstance(failure, (BodyError, Interrupted)) else target.url,
-                sent_bytes=attempt.sent_bytes,
-                total_bytes=attempt.total_bytes,
+                url=_url_of(failure, place),
+                sent_bytes=known.sent_bytes,
+                total_bytes=known.total_bytes,
             )
         result = Result(
             source=source.argument,
             url=target.url,
             place=place,
-            status=attempt.status,
-            sent_bytes=attempt.sent_bytes,
+            status=known.status,
+            sent_bytes=known.sent_bytes,
             seconds=time.monotonic() - began,
-            sha256=attempt.sha256,
-            verified=attempt.verified,
+            sha256=known.sha256,
+            verified=known.verified,
             error=error,
             code=code,
         )
@@ -181,29 +200,31 @@ class Sending:
     async def _try(
         self,
         reactor: Any,
+        agent: UploadAgent,
         source: Source,
         target: Target,
         fields: Sequence[tuple[str, str]],
-        attempt: _Attempt,
+        known: _Known,
     ) -> None:
-        """Send one file, and keep what is known so far in `attempt`.
+        """Send one file, and keep what is known so far in `known`.
 
         Raises:
             FilebodyError: It was not sent.
             Interrupted: A signal came.
         """
         options = self._options
-        body = DigestBody(_body(source, allow_changes=options.allow_changes))
-        attempt.total_bytes = body.length
+        body = HashedBody(body_of(source, allow_changes=options.allow_changes))
+        known.total_bytes = body.length
         self._exchange = exchange = Exchange(
             reactor,
+            agent=agent,
+            options=attrs.evolve(options.exchange, on_retry=self._retried),
             method=options.method,
             target=target,
             fields=fields,
             body=body,
-            trust=options.trust,
-            limits=options.limits,
             on_look=self._show.look,
+            say=self._show.say if options.verbose else None,
         )
         self._show.begin(source.shown, body.length)
         try:
@@ -211,14 +232,14 @@ class Sending:
         finally:
             self._show.leave()
             self._exchange = None
-            attempt.sent_bytes = exchange.sent_bytes
-        attempt.status = answer.status
-        attempt.sha256 = body.digest()
-        attempt.verified = _verify(answer, target, attempt.sha256)
+            known.sent_bytes = exchange.sent_bytes
+        known.status = answer.status
+        known.sha256 = body.digest()
+        known.verified = _verify(answer, target, known.sha256)
 
 
 @attrs.define
-class _Attempt:
+class _Known:
     """What is known of a file that is being sent."""
 
     total_bytes: int | None = None
@@ -228,22 +249,9 @@ class _Attempt:
     verified: bool = False
 
 
-def _body(source: Source, *, allow_changes: bool) -> Body:
-    """The body, after a look at whether it can be read: no server is to be bothered if not."""
-    try:
-        body = source.body(allow_changes=allow_changes)
-        if isinstance(body, PathBody) and body.replayable:
-            os.close(os.open(body.path, os.O_RDONLY | os.O_CLOEXEC))
-    except UsageError as error:
-        is_directory = os.path.isdir(source.argument)
-        reason = "it is a directory" if is_directory else str(error)
-        cause = OSError(errno.EISDIR if is_directory else errno.EINVAL, reason)
-        raise BodyReadError(source.shown, 0, cause) from error
-    except BodyReadError:
-        raise
-    except OSError as error:
-        raise BodyReadError(source.shown, 0, error) from error
-    return body
+def _url_of(failure: Exception, place: str) -> str:
+    """Who it was that said no, after redirections; else where the file was to go."""
+    return failure.url if isinstance(failure, (RemoteError, TransferError)) else place
 
 
 def _verify(answer: Answer, target: Target, sent: bytes) -> bool:

@@ -141,6 +141,13 @@ class Show:
         if self._bar is not None:
             self._bar.look(progress)
 
+    def say(self, line: str) -> None:
+        """Something happened on its way; the line is safe to be shown."""
+        if self._bar is not None:
+            self._bar.say(line)
+        else:
+            self._screen.err(line)
+
     def leave(self) -> None:
         """It is not on its way any more."""
         if self._bar is not None:

@@ -8,7 +8,16 @@ from fractions import Fraction
 
 from filebody.errors import UsageError
 
-__all__ = ["bytes_count", "one_line", "parse_size", "rate", "shorten", "size", "span"]
+__all__ = [
+    "bytes_count",
+    "one_line",
+    "parse_rate",
+    "parse_size",
+    "rate",
+    "shorten",
+    "size",
+    "span",
+]
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGTP])(i?B?)|B)?", re.IGNORECASE | re.ASCII)
@@ -56,6 +65,20 @@ def parse_size(text: str) -> int:
     power = "KMGTP".index(unit.upper()) + 1 if unit else 0
     base = 1000 if (suffix or "").upper() == "B" else 1024
     return int(Fraction(number) * base**power)
+
+
+def parse_rate(text: str) -> int | None:
+    """Read a rate as curl does: 500K is 500 * 1024 bytes a second; None for 0, which is no limit.
+
+    Raises:
+        UsageError: It is no rate.
+    """
+    try:
+        return parse_size(text) or None
+    except UsageError as error:
+        raise UsageError(
+            f"{text!r} is not a rate: write bytes per second, or 500K, 10M, 1.5G"
+        ) from error
 
 
 def one_line(text: str) -> str:

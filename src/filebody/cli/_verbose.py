@@ -1,0 +1,98 @@
+"""What `--verbose` shows of an exchange: its stages, and both heads, without secrets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from filebody.agent import ExchangeListener, Moment, Response
+from filebody.cli._messages import status_words
+from filebody.cli._words import bytes_count, one_line
+
+__all__ = ["Trace", "without_secrets"]
+
+# Names of fields and of parts of a query that are known, or likely, to hold what others must not
+# see: signed URLs are credentials too.
+_SECRET = r"auth|cookie|token|secret|passw|credential|signature|api-?key|access-?key|\bsig\b"  # noqa: S105
+_SECRET_FIELD = re.compile(rf"([^:]*(?:{_SECRET})[^:]*):", re.IGNORECASE)
+_SECRET_QUERY = re.compile(rf"([?&][^=&\s]*(?:{_SECRET})[^=&\s]*=)[^&#\s]+", re.IGNORECASE)
+_USER = re.compile(r"(://)[^/@\s]+@")
+_BLOT = "***"
+
+
+def without_secrets(line: str) -> str:
+    """A line of a head, or any with URLs in it, with a blot for each secret."""
+    field = _SECRET_FIELD.match(line)
+    # The first line of a head has a colon only in its URL.
+    if field is not None and " " not in field[1]:
+        return f"{field[1]}: {_BLOT}"
+    line = _USER.sub(rf"\g<1>{_BLOT}@", line)
+    return _SECRET_QUERY.sub(rf"\g<1>{_BLOT}", line)
+
+
+class Trace(ExchangeListener):
+    """Says line by line what happens, as `curl -v` does: `*` for stages, `>` sent, `<` received.
+
+    Args:
+        say: Takes a line that is safe to be shown; None to say nothing.
+    """
+
+    def __init__(self, say: Callable[[str], None] | None) -> None:
+        self._say = say
+        self._url: str | None = None
+        self._attempt = 0
+
+    def connected(self, moment: Moment, peer: str, *, reused: bool) -> None:
+        """See `ExchangeListener`."""
+        self._begin(moment)
+        self._note(f"{'connected still' if reused else 'connected'} to {peer}")
+
+    def secured(self, moment: Moment, version: str, cipher: str) -> None:  # noqa: ARG002
+        """See `ExchangeListener`."""
+        self._note(f"{version}, {cipher}")
+
+    def request_sent(self, moment: Moment, head: bytes) -> None:  # noqa: ARG002
+        """See `ExchangeListener`."""
+        for line in head.decode("latin-1").rstrip("\r\n").split("\r\n"):
+            self._line(">", line)
+
+    def informational(self, moment: Moment, status: int) -> None:  # noqa: ARG002
+        """See `ExchangeListener`."""
+        self._line("<", status_words(status))
+
+    def body_sent(self, moment: Moment, sent_bytes: int) -> None:
+        """See `ExchangeListener`."""
+        self._note(f"the body is out: {bytes_count(sent_bytes)}, after {moment.seconds:.3f} s")
+
+    def first_byte(self, moment: Moment, status: int) -> None:
+        """See `ExchangeListener`."""
+        self._line("<", status_words(status))
+        self._note(f"answered after {moment.seconds:.3f} s")
+
+    def ended(self, moment: Moment, error: Exception | None) -> None:  # noqa: ARG002
+        """See `ExchangeListener`."""
+        if error is not None:
+            self._note(f"ended: {error}")
+
+    def answered(self, response: Response) -> None:
+        """The final response: its fields, which the stages do not have."""
+        for name, values in response.headers.getAllRawHeaders():
+            for value in values:
+                self._line("<", f"{name.decode('latin-1')}: {value.decode('latin-1')}")
+
+    def _begin(self, moment: Moment) -> None:
+        """Say where it goes from here, if that is news."""
+        if moment.attempt == self._attempt:
+            return
+        if self._url not in {None, moment.url}:
+            self._note(f"redirected to {moment.method} {moment.url}")
+        elif self._attempt:
+            self._note(f"attempt {moment.attempt}")
+        self._url, self._attempt = moment.url, moment.attempt
+
+    def _note(self, words: str) -> None:
+        self._line("*", words)
+
+    def _line(self, mark: str, text: str) -> None:
+        if self._say is not None:
+            self._say(one_line(f"{mark} {without_secrets(text)}"))
