@@ -102,6 +102,7 @@ class Exchange:
         "_patience",
         "_phase",
         "_reported",
+        "_reporting",
         "_response",
         "_running",
         "_terms",
@@ -117,6 +118,7 @@ class Exchange:
         self._terms = terms
         self._begun = time.monotonic()
         self._reported = 0.0
+        self._reporting: Any = None
         self._phase = Phase.EXPECTING if terms.head.expects else Phase.SENDING
         self._patience = Patience(engine.reactor, self._expired)
         self._acknowledged = -1
@@ -305,6 +307,11 @@ class Exchange:
 
     def _received(self, data: bytes) -> None:
         if data:
+            # h11 would wait for the end of a head, which a server of mail, say, never sends.
+            if not self.has_heard and not b"HTTP/".startswith(data.lstrip(b"\r\n")[:5]):
+                reason = f"what answered is not HTTP/1.1: it begins with {bytes(data[:20])!r}"
+                self._fail(self._error(ProtocolError, reason))
+                return
             self.has_heard = True
         http = self._wire.http
         try:
@@ -357,7 +364,7 @@ class Exchange:
 
     def _final(self, event: h11.Response) -> None:
         was_expecting = self._phase is Phase.EXPECTING
-        self._report(is_last=True)
+        self._report(at_once=True)
         self._terms.tell("first_byte", status=event.status_code)
         headers = Headers()
         for name, value in event.headers.raw_items():
@@ -494,7 +501,10 @@ class Exchange:
     def _leave(self, *, is_reusable: bool, orderly: bool) -> None:
         """Let go of the wire."""
         if self._response is None or not self._body_is_out:
-            self._report(is_last=True)
+            self._report(at_once=True)
+        reporting, self._reporting = self._reporting, None
+        if reporting is not None:
+            reporting.cancel()
         self._patience.stop()
         self._writer.close()
         wire = self._wire
@@ -556,12 +566,13 @@ class Exchange:
             return False
         return True
 
-    def _report(self, *, is_last: bool = False) -> None:
+    def _report(self, *, at_once: bool = False) -> None:
         on_progress = self._terms.options.on_progress
         if on_progress is None or self._terms.producer is None:
             return
         now = time.monotonic()
-        if not is_last and now - self._reported < _PROGRESS_SECONDS:
+        if not at_once and now - self._reported < _PROGRESS_SECONDS:
+            self._report_later()
             return
         self._reported = now
         length = self._terms.producer.length
@@ -572,6 +583,17 @@ class Exchange:
             on_progress(Progress(sent, total, now - self._begun, acknowledged))
         except Exception:  # noqa: BLE001 - the user's mistake must not damage the upload
             _log.failure("on_progress of {url} failed", url=self._terms.url)
+        if acknowledged < sent:
+            self._report_later()
+
+    def _report_later(self) -> None:
+        """What the peer acknowledges makes no event, and the kernel may hold it for long."""
+        if self._reporting is None and self._phase in OPEN and self._response is None:
+            self._reporting = self._engine.reactor.callLater(_PROGRESS_SECONDS, self._report_now)
+
+    def _report_now(self) -> None:
+        self._reporting = None
+        self._report(at_once=True)
 
 
 def _source_of(producer: Producer | None) -> str:

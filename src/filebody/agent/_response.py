@@ -109,6 +109,7 @@ class Response:
     __slots__ = (
         "__provides__",
         "_buffer",
+        "_is_over",
         "_is_paused",
         "_protocol",
         "_reason",
@@ -151,6 +152,7 @@ class Response:
         self._buffer: list[bytes] = []
         self._protocol: Any = None
         self._reason: Failure | None = None
+        self._is_over = False
         self._is_paused = False
 
     def __repr__(self) -> str:
@@ -192,7 +194,7 @@ class Response:
     @property
     def is_wanted(self) -> bool:
         """Whether somebody takes the body, and has not paused it."""
-        return self._protocol is not None and not self._is_paused
+        return not (self._protocol is None or self._is_paused or self._is_over)
 
     @property
     def is_paused(self) -> bool:
@@ -234,6 +236,8 @@ class Response:
         while self.is_wanted and self._buffer:
             self._protocol.dataReceived(self._buffer.pop(0))
         if self._reason is not None and self.is_wanted and not self._buffer:
+            # Who takes the body may have ended it from within: then this is run once inside itself.
+            self._is_over = True
             protocol, self._protocol = self._protocol, _Nobody()
             protocol.connectionLost(self._reason)
 
