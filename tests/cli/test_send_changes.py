@@ -10,6 +10,8 @@ from tests.cli.command import started
 from tests.cli.server import Peer, serving
 
 SIZE = 32 * 1024 * 1024
+# The file is opened when its first byte is to be sent; a change before that is noticed there.
+AT_ONCE = ("--expect100-timeout", "0")
 
 
 class Gate:
@@ -60,7 +62,7 @@ def test_change(change: object, words: str, file: Path) -> None:
     gate = Gate()
     with (
         serving(gate, buffer_bytes=1 << 16) as server,
-        started("send", "file", server.url, cwd=file.parent) as running,
+        started("send", *AT_ONCE, "file", server.url, cwd=file.parent) as running,
     ):
         assert gate.has_begun.wait(30)
         change(file)  # type: ignore[operator]
@@ -79,7 +81,9 @@ def test_growth_that_is_allowed(file: Path) -> None:
     gate = Gate()
     with (
         serving(gate, buffer_bytes=1 << 16) as server,
-        started("send", "--allow-changes", "file", server.url, cwd=file.parent) as running,
+        started(
+            "send", *AT_ONCE, "--allow-changes", "file", server.url, cwd=file.parent
+        ) as running,
     ):
         assert gate.has_begun.wait(30)
         grow(file)
@@ -94,7 +98,9 @@ def test_shrinking_is_never_allowed(file: Path) -> None:
     gate = Gate()
     with (
         serving(gate, buffer_bytes=1 << 16) as server,
-        started("send", "--allow-changes", "file", server.url, cwd=file.parent) as running,
+        started(
+            "send", *AT_ONCE, "--allow-changes", "file", server.url, cwd=file.parent
+        ) as running,
     ):
         assert gate.has_begun.wait(30)
         shrink(file)

@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,12 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "--stall-timeout", "-1", "f", "http://h/"], "--stall-timeout is -1 seconds"),
         (["send", "--max-time", "nan", "f", "http://h/"], "--max-time is nan seconds"),
         (["send", "--connect-timeout", "soon", "f", "http://h/"], "soon"),
+        (["send", "--expect100-timeout", "-1", "f", "http://h/"], "--expect100-timeout is -1"),
+        (["send", "--limit-rate", "fast", "f", "http://h/"], "'fast' is not a rate"),
+        (["send", "--max-redirects", "-1", "f", "http://h/"], "--max-redirects"),
+        (["send", "--retry", "-1", "f", "http://h/"], "--retry"),
+        (["send", "--proxy", "socks5://h:1", "f", "http://h/"], "--proxy: socks5://h:1 is not a"),
+        (["send", "--proxy", "http://h:1", "f"], "without a URL"),
         (["sned", "f"], "did you mean send?"),
         (["recieve", "f"], "did you mean receive?"),
         (["xyzzy"], "there are send and receive"),
@@ -127,7 +134,9 @@ def test_no_such_host(file: Path) -> None:
     failing(outcome, 55, "no host no-such-host.invalid", "spelling")
 
 
-def answers(statuses: list[int], cwd: Path, content: bytes, **fields: str) -> list[str]:
+def answers(
+    statuses: list[int], cwd: Path, content: bytes, options: Sequence[str] = (), **fields: str
+) -> list[str]:
     """Send a file for each status, to a server that answers with it; what was said of each."""
 
     def script(peer: Peer) -> None:
@@ -138,7 +147,7 @@ def answers(statuses: list[int], cwd: Path, content: bytes, **fields: str) -> li
     for status in statuses:
         (cwd / str(status)).write_bytes(b"content")
     with serving(script) as server:
-        outcome = run("send", *map(str, statuses), server.url, cwd=cwd)
+        outcome = run("send", *options, *map(str, statuses), server.url, cwd=cwd)
     assert (outcome.code, outcome.out) == (22, "")
     lines = outcome.err.splitlines()
     for status, line in zip(statuses, lines, strict=True):
@@ -154,8 +163,9 @@ def test_refused(tmp_path: Path) -> None:
     assert all("Because of the moon \\x1b[2J" in line for line in lines)
 
 
-def test_redirect(tmp_path: Path) -> None:
-    lines = answers([301, 302, 303, 307, 308], tmp_path, b"", Location="http://elsewhere.example/x")
+def test_redirects_that_are_not_followed(tmp_path: Path) -> None:
+    statuses, where = [301, 302, 303, 307, 308], "http://elsewhere.example/x"
+    lines = answers(statuses, tmp_path, b"", ("--max-redirects", "0"), Location=where)
     assert all("redirects to http://elsewhere.example/x: send it there" in line for line in lines)
 
 
@@ -184,12 +194,22 @@ def test_success_before_the_end_is_none(large_file: Path) -> None:
     def script(peer: Peer) -> None:
         peer.head()
         peer.answer(200)
-        while peer.socket.recv(1 << 20):
-            pass
+
+    with serving(script, buffer_bytes=1 << 16) as server:
+        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+    failing(outcome, 55, "answered 200 before it had everything", "its log says more")
+
+
+def test_early_success_of_a_server_that_takes_everything(large_file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.answer(200)
+        peer.body()
 
     with serving(script) as server:
-        outcome = run("send", large_file, server.url, cwd=large_file.parent)
-    failing(outcome, 55, "answered 200 before it had everything")
+        outcome = run("send", "--json", large_file, server.url, cwd=large_file.parent)
+    assert (outcome.code, outcome.objects[0]["bytes"]) == (0, LARGE)
+    assert server.requests[0].is_complete
 
 
 def test_lost_on_the_way(large_file: Path) -> None:
@@ -220,7 +240,7 @@ def test_not_http(file: Path) -> None:
 
     with serving(script) as server:
         outcome = run("send", file, server.url, cwd=file.parent)
-    failing(outcome, 55, "does not speak HTTP")
+    failing(outcome, 55, "is not HTTP/1.1", "220 mail.example", "check scheme and port")
 
 
 def test_the_others_are_sent_all_the_same(tmp_path: Path) -> None:

@@ -62,15 +62,15 @@ def test_half_an_answer(file: Path) -> None:
         wait_for_the_end(peer)
 
     with serving(script) as server:
-        outcome = run("send", "--response-timeout", "0.3", file, server.url, cwd=file.parent)
-    late(outcome, "no answer within 0.3 s")
+        outcome = run("send", "--stall-timeout", "0.3", file, server.url, cwd=file.parent)
+    late(outcome, "the response stood still for 0.3 s", "(--stall-timeout)")
 
 
 @pytest.mark.parametrize(
     ("option", "words"),
     [
         (("--stall-timeout", "0.4"), "the server took nothing for 0.4 s"),
-        (("--max-time", "0.6"), "not done within 0.6 s (--max-time)"),
+        (("--max-time", "0.6"), "not done within 0.6 s; try again, or give it longer (--max-time)"),
     ],
 )
 def test_stall(option: tuple[str, str], words: str, large_file: Path) -> None:
@@ -90,8 +90,8 @@ def test_stall(option: tuple[str, str], words: str, large_file: Path) -> None:
 def test_stall_in_the_handshake_of_tls(file: Path) -> None:
     with serving(wait_for_the_end) as server:
         url = server.url.replace("http:", "https:")
-        outcome = run("send", "--stall-timeout", "0.4", file, url, cwd=file.parent)
-    late(outcome, "took nothing for 0.4 s")
+        outcome = run("send", "--connect-timeout", "0.4", file, url, cwd=file.parent)
+    late(outcome, "no TLS handshake within 0.4 s", "(--connect-timeout)")
 
 
 def test_a_source_that_is_slow_is_no_stall(tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_no_connection(file: Path) -> None:
     with full_port() as port:
         url = f"http://127.0.0.1:{port}/"
         outcome = run("send", "--connect-timeout", "0.3", file, url, cwd=file.parent)
-    late(outcome, url, "no connection within 0.3 s", "--connect-timeout")
+    late(outcome, url, "no connection to 127.0.0.1 port", "within 0.3 s", "--connect-timeout")
 
 
 def test_max_time_includes_the_connection(file: Path) -> None:

@@ -17,6 +17,7 @@ from tests.cli.command import PROGRAM, TIMEOUT_SECONDS, dispositions, environmen
 from tests.cli.server import Peer, serving, take_all
 
 SIZE = 32 * 1024 * 1024
+AT_ONCE = ("--expect100-timeout", "0")
 
 
 class Terminal:
@@ -223,9 +224,9 @@ def test_ctrl_c(tmp_path: Path) -> None:
     slow = Slow()
     with (
         serving(slow, buffer_bytes=1 << 16) as server,
-        terminal("send", "movie.mp4", server.url, cwd=tmp_path) as window,
+        terminal("send", *AT_ONCE, "movie.mp4", server.url, cwd=tmp_path) as window,
     ):
-        window.wait_for(r"ETA")
+        window.wait_for(r"[1-9]\S* [KM]iB/32\.0 MiB")
         window.type(b"\x03")
         code, seen = window.end()
         slow.may_go_on.set()
