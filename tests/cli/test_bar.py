@@ -63,6 +63,32 @@ def test_pace_follows_the_last_seconds() -> None:
     assert pace.bytes_per_second == 0.0
 
 
+def test_pace_of_another_attempt() -> None:
+    pace = Pace()
+    pace.add(Progress(1000, None, 1.0))
+    pace.add(Progress(0, None, 2.0))
+    assert pace.bytes_per_second is None
+    pace.add(Progress(500, None, 3.0))
+    assert pace.bytes_per_second == 500.0
+
+
+def test_what_is_acknowledged_counts() -> None:
+    progress = Progress(1000, 1000, 1.0, acknowledged_bytes=250)
+    line = rendered(Line("name", progress, None), 100)
+    assert "25%" in line
+    assert "250 B/1000 B" in line
+    assert "waiting" not in line
+
+
+def test_a_line_that_stays() -> None:
+    stream = io.StringIO()
+    stream.isatty = lambda: True  # type: ignore[method-assign]
+    bar = Bar("name", 10, stream)
+    bar.say("attempt 1 failed: [bold]" + "x" * 200)
+    bar.close()
+    assert "attempt 1 failed: [bold]" + "x" * 200 + "\n" in stream.getvalue()
+
+
 def test_leaves_the_terminal_as_it_was() -> None:
     stream = io.StringIO()
     stream.isatty = lambda: True  # type: ignore[method-assign]

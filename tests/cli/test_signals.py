@@ -60,6 +60,25 @@ def test_send_to_a_server(number: int, code: int, tmp_path: Path) -> None:
     assert not received.is_complete
 
 
+def test_send_that_is_being_answered(tmp_path: Path) -> None:
+    has_begun = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.socket.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
+        has_begun.set()
+        assert peer.socket.recv(1) == b""
+
+    (tmp_path / "f").write_bytes(b"content")
+    with serving(script) as server, started("send", "f", server.url, cwd=tmp_path) as running:
+        assert has_begun.wait(30)
+        running.interrupt()
+        outcome = running.end()
+    assert outcome.code == 130
+    assert "after 7 of 7 bytes" in outcome.error
+
+
 def test_send_without_a_url_leaves_nothing(tmp_path: Path) -> None:
     received = tmp_path / "received"
     with started("send", "-", "--name", "x", cwd=tmp_path) as running:

@@ -145,6 +145,45 @@ def test_bar_of_unknown_length(tmp_path: Path) -> None:
     assert "%" not in seen
 
 
+def test_bar_of_what_the_kernel_takes_at_once(tmp_path: Path) -> None:
+    make(tmp_path / "small", 10_000)
+    is_seen = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        assert is_seen.wait(30)
+        peer.answer(201)
+
+    with (
+        serving(script) as server,
+        terminal("send", "small", server.url, cwd=tmp_path) as window,
+    ):
+        window.wait_for(r"100% +9\.8 KiB/9\.8 KiB .*waiting")
+        is_seen.set()
+        code, _ = window.end()
+    assert code == 0
+
+
+def test_a_retry_is_told_above_the_bar(tmp_path: Path) -> None:
+    make(tmp_path / "small", 10_000)
+    answers = [503, 201]
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(answers.pop(0))
+
+    with (
+        serving(script) as server,
+        terminal("send", "--retry", "1", "small", server.url, cwd=tmp_path) as window,
+    ):
+        window.wait_for(r"attempt 1 failed: answered 503 Service Unavailable; again in \d\.\d s\s")
+        code, seen = window.end()
+    assert code == 0
+    assert seen.index("\x1b[?25l") < seen.index("attempt 1") < seen.rindex("\x1b[?25h")
+
+
 def test_narrow(tmp_path: Path) -> None:
     make(tmp_path / "a-rather-long-name.mp4")
     slow = Slow()

@@ -1,6 +1,15 @@
 import pytest
 
-from filebody.cli._words import bytes_count, one_line, parse_size, rate, shorten, size, span
+from filebody.cli._words import (
+    bytes_count,
+    one_line,
+    parse_rate,
+    parse_size,
+    rate,
+    shorten,
+    size,
+    span,
+)
 from filebody.errors import UsageError
 
 
@@ -46,6 +55,13 @@ def test_parse_size(text: str, count: int) -> None:
 def test_no_size(text: str) -> None:
     with pytest.raises(UsageError, match="is not a size"):
         parse_size(text)
+
+
+def test_parse_rate() -> None:
+    assert parse_rate("1.5M") == 1536 * 1024
+    assert parse_rate("0") is None
+    with pytest.raises(UsageError, match="'fast' is not a rate"):
+        parse_rate("fast")
 
 
 def test_rate() -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib.metadata
-import os
 import signal
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,15 +14,12 @@ import click
 
 from filebody.cli._exit import ExitCode, exit_code_of
 from filebody.cli._show import Screen
-from filebody.cli._words import one_line, parse_rate, parse_size
+from filebody.cli._words import LONGEST_SECONDS, checked_seconds, one_line, parse_size
 from filebody.errors import FilebodyError, UsageError
 
 __all__ = ["run"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-# Eleven days; what waits for events cannot wait for more than twice as much.
-_LONGEST_SECONDS = 1e6
 
 _EXAMPLES = """\b
 Examples:
@@ -39,7 +35,7 @@ _EXIT_CODES = """\b
 Exit codes (of the first file that failed):
   0    everything was sent, and is what was sent
   2    the command line is wrong
-  22   the server answered 400 or more, or a redirect (3xx)
+  22   the server answered 400 or more, or a redirect that is not followed
   26   a source could not be read, or changed while it was being sent
   28   something took too long; the message says what
   55   no connection, or it was lost; no such host; TLS failed
@@ -153,8 +149,8 @@ def _filebody(context: click.Context) -> None:
 @click.option(
     "--proxy",
     metavar="URL",
-    help="http://host:port of the proxy to go through; '' for none.  [default: as the environment "
-    "says]",
+    help="http://host:port of the proxy to go through; '' for none. With a password it is better in "
+    "the environment.  [default: as the environment says]",
 )
 @click.option(
     "--limit-rate",
@@ -163,7 +159,7 @@ def _filebody(context: click.Context) -> None:
 )
 @click.option(
     "--max-redirects",
-    type=click.IntRange(0),
+    type=int,
     metavar="N",
     default=10,
     show_default=True,
@@ -171,7 +167,7 @@ def _filebody(context: click.Context) -> None:
 )
 @click.option(
     "--retry",
-    type=click.IntRange(0),
+    type=int,
     metavar="N",
     default=0,
     show_default=True,
@@ -209,10 +205,12 @@ def send(**given: Any) -> int:
     A timeout of 0 means none. Files to the same host share a connection.
     """
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
+    from filebody.cli._options import send_options  # noqa: PLC0415 - only for what is done
     from filebody.cli._send import Sending  # noqa: PLC0415 - only for what is done
 
     screen = Screen()
-    sending = Sending(_send_options(screen, **given), screen)
+    options = send_options(given, warn=screen.err)
+    sending = Sending(options, screen)
     return run_loop(
         sending.run, on_signal=sending.on_signal, on_log=_say_nothing, debug=given["debug"]
     )
@@ -220,98 +218,6 @@ def send(**given: Any) -> int:
 
 def _say_nothing(sentence: str) -> None:
     """What goes wrong in a send is told as its result."""
-
-
-def _send_options(screen: Screen, **given: Any) -> Any:
-    from filebody.agent import RateLimit  # noqa: PLC0415 - only for what is done
-    from filebody.cli._send import SendOptions  # noqa: PLC0415 - the same
-    from filebody.cli._targets import parse_header, split_arguments  # noqa: PLC0415 - the same
-    from filebody.cli._trust import trust  # noqa: PLC0415 - the same
-
-    sources, target = split_arguments(given["arguments"])
-    rate = parse_rate(given["limit_rate"]) if given["limit_rate"] is not None else None
-    fields = [parse_header(header) for header in given["headers"]]
-    authorized = any(name.lower() == "authorization" for name, _ in fields)
-    if target is None and (authorized or given["cacert"] or given["insecure"]):
-        raise UsageError("without a URL there is nobody to show credentials to or to trust")
-    if target is None and given["proxy"]:
-        raise UsageError("without a URL there is nothing to reach by a proxy")
-    if given["token"] and target is not None:
-        if authorized:
-            raise UsageError("both a token and an Authorization field: which of them is meant?")
-        fields += [parse_header(f"Authorization: Bearer {_checked_token(given['token'])}")]
-    if given["insecure"] and target is not None and target.scheme == "https":
-        screen.err(f"filebody: --insecure: whoever answers for {target.authority} is believed")
-    return SendOptions(
-        sources=sources,
-        target=target,
-        method=given["method"].upper(),
-        name=given["name"],
-        fields=fields,
-        tls=trust(given["cacert"], insecure=given["insecure"]),
-        proxy=_proxies(given["proxy"], is_needed=target is not None),
-        rate_limit=RateLimit(rate) if rate is not None else None,
-        exchange=_exchange_options(given),
-        allow_changes=given["allow_changes"],
-        fail_early=given["fail_early"],
-        quiet=given["quiet"],
-        verbose=given["verbose"],
-        as_json=given["as_json"],
-    )
-
-
-def _exchange_options(given: Mapping[str, Any]) -> Any:
-    from filebody.agent import Expect, Options, Retries, Timeouts  # noqa: PLC0415 - the same
-
-    connect_seconds = _checked_seconds(given, "connect_timeout") or None
-    continue_seconds = _checked_seconds(given, "expect100_timeout")
-    return Options(
-        timeouts=Timeouts(
-            connect_seconds=connect_seconds,
-            tls_seconds=connect_seconds,
-            continue_seconds=continue_seconds,
-            stall_seconds=_checked_seconds(given, "stall_timeout") or None,
-            response_seconds=_checked_seconds(given, "response_timeout") or None,
-            total_seconds=_checked_seconds(given, "max_time") or None,
-        ),
-        expect=Expect.LARGE if continue_seconds else Expect.NEVER,
-        # Who asks for it has been told what it may mean for POST and PATCH.
-        retries=Retries(limit=given["retry"], any_method=given["retry"] > 0),
-        redirects=given["max_redirects"],
-    )
-
-
-def _proxies(given: str | None, *, is_needed: bool) -> Any:
-    from filebody.agent import Proxies, Proxy  # noqa: PLC0415 - the same
-
-    if not is_needed or given == "":
-        return Proxies()
-    if given is None:
-        return Proxies.from_environment()
-    try:
-        proxy = Proxy.parse(given)
-    except UsageError as error:
-        raise UsageError(f"--proxy: {error}") from error
-    # As with curl, NO_PROXY counts for this one too.
-    exempt = {name: os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY")}
-    exceptions = Proxies.from_environment(exempt).exceptions
-    return Proxies(http=proxy, https=proxy, exceptions=exceptions)
-
-
-def _checked_seconds(given: Mapping[str, Any], name: str) -> float:
-    seconds = float(given[name] or 0)
-    if not 0 <= seconds <= _LONGEST_SECONDS:
-        raise UsageError(
-            f"--{name.replace('_', '-')} is {seconds:g} seconds: it must be between 0 and "
-            f"{_LONGEST_SECONDS:,.0f}"
-        )
-    return seconds
-
-
-def _checked_token(token: str) -> str:
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageError("the token must be visible ASCII characters without spaces")
-    return token
 
 
 @_filebody.command(epilog=f"{_RECEIVE_EXIT_CODES}\n{_ENVIRONMENT}")
@@ -360,9 +266,10 @@ def receive(**given: Any) -> int:
         insecure=given["insecure"],
         cert=given["cert"],
         key=given["key"],
-        idle_timeout_seconds=_checked_seconds(given, "idle_timeout") or _LONGEST_SECONDS,
+        idle_timeout_seconds=checked_seconds("--idle-timeout", given["idle_timeout"])
+        or LONGEST_SECONDS,
         max_connections=given["max_connections"],
-        grace_seconds=_checked_seconds(given, "grace"),
+        grace_seconds=checked_seconds("--grace", given["grace"]),
     )
     receiving = Receiving(config, screen, quiet=given["quiet"], as_json=given["as_json"])
     return run_loop(

@@ -69,11 +69,6 @@ class Trace(ExchangeListener):
         self._line("<", status_words(status))
         self._note(f"answered after {moment.seconds:.3f} s")
 
-    def ended(self, moment: Moment, error: Exception | None) -> None:  # noqa: ARG002
-        """See `ExchangeListener`."""
-        if error is not None:
-            self._note(f"ended: {error}")
-
     def answered(self, response: Response) -> None:
         """The final response: its fields, which the stages do not have."""
         for name, values in response.headers.getAllRawHeaders():

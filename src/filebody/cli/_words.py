@@ -9,7 +9,9 @@ from fractions import Fraction
 from filebody.errors import UsageError
 
 __all__ = [
+    "LONGEST_SECONDS",
     "bytes_count",
+    "checked_seconds",
     "one_line",
     "parse_rate",
     "parse_size",
@@ -18,6 +20,9 @@ __all__ = [
     "size",
     "span",
 ]
+
+# Eleven days; what waits for events cannot wait for more than twice as much.
+LONGEST_SECONDS = 1e6
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGTP])(i?B?)|B)?", re.IGNORECASE | re.ASCII)
@@ -79,6 +84,20 @@ def parse_rate(text: str) -> int | None:
         raise UsageError(
             f"{text!r} is not a rate: write bytes per second, or 500K, 10M, 1.5G"
         ) from error
+
+
+def checked_seconds(option: str, seconds: float | None) -> float:
+    """A time that was given with `option`; 0 for None.
+
+    Raises:
+        UsageError: It is negative, or longer than can be waited for.
+    """
+    seconds = float(seconds or 0)
+    if not 0 <= seconds <= LONGEST_SECONDS:
+        raise UsageError(
+            f"{option} is {seconds:g} seconds: it must be between 0 and {LONGEST_SECONDS:,.0f}"
+        )
+    return seconds
 
 
 def one_line(text: str) -> str:

@@ -1,0 +1,123 @@
+"""From what was typed after `filebody send` to what is to be done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from filebody.agent import Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
+from filebody.cli._send import SendOptions
+from filebody.cli._targets import Target, parse_header, split_arguments
+from filebody.cli._trust import trust
+from filebody.cli._words import checked_seconds, parse_rate
+from filebody.errors import UsageError
+
+__all__ = ["send_options"]
+
+
+def send_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> SendOptions:
+    """Read the options.
+
+    Args:
+        given: As the command's parser has them, by their names.
+        warn: Takes a line about what is dangerous.
+
+    Raises:
+        UsageError: They make no sense, alone or together.
+    """
+    sources, target = split_arguments(given["arguments"])
+    fields = _fields(given, target)
+    if given["insecure"] and target is not None and target.scheme == "https":
+        warn(f"filebody: --insecure: whoever answers for {target.authority} is believed")
+    rate = parse_rate(given["limit_rate"]) if given["limit_rate"] is not None else None
+    return SendOptions(
+        sources=sources,
+        target=target,
+        method=given["method"].upper(),
+        name=given["name"],
+        fields=fields,
+        tls=trust(given["cacert"], insecure=given["insecure"]),
+        proxy=_proxies(given["proxy"], target),
+        rate_limit=RateLimit(rate) if rate is not None else None,
+        exchange=_exchange(given),
+        allow_changes=given["allow_changes"],
+        fail_early=given["fail_early"],
+        quiet=given["quiet"],
+        verbose=given["verbose"],
+        as_json=given["as_json"],
+    )
+
+
+def _fields(given: Mapping[str, Any], target: Target | None) -> list[tuple[str, str]]:
+    fields = [parse_header(header) for header in given["headers"]]
+    authorized = any(name.lower() == "authorization" for name, _ in fields)
+    if target is None:
+        if authorized or given["cacert"] or given["insecure"]:
+            raise UsageError("without a URL there is nobody to show credentials to or to trust")
+    elif given["token"]:
+        if authorized:
+            raise UsageError("both a token and an Authorization field: which of them is meant?")
+        fields += [parse_header(f"Authorization: Bearer {_checked_token(given['token'])}")]
+    return fields
+
+
+def _exchange(given: Mapping[str, Any]) -> Options:
+    connect_seconds = _seconds(given, "connect_timeout")
+    continue_seconds = _seconds(given, "expect100_timeout") or 0.0
+    retries = _count(given, "retry")
+    return Options(
+        timeouts=Timeouts(
+            connect_seconds=connect_seconds,
+            tls_seconds=connect_seconds,
+            continue_seconds=continue_seconds,
+            stall_seconds=_seconds(given, "stall_timeout"),
+            response_seconds=_seconds(given, "response_timeout"),
+            total_seconds=_seconds(given, "max_time"),
+        ),
+        expect=Expect.LARGE if continue_seconds else Expect.NEVER,
+        # Who asks for retries was told what they may mean for POST and PATCH.
+        retries=Retries(limit=retries, any_method=retries > 0),
+        redirects=_count(given, "max_redirects"),
+    )
+
+
+def _proxies(given: str | None, target: Target | None) -> Proxies:
+    if target is None:
+        if given:
+            raise UsageError("without a URL there is nothing to reach by a proxy")
+        return Proxies()
+    if given is None:
+        return Proxies.from_environment()
+    if not given:
+        return Proxies()
+    try:
+        proxy = Proxy.parse(given)
+    except UsageError as error:
+        raise UsageError(f"--proxy: {error}") from error
+    # As with curl, NO_PROXY counts for this one too.
+    exempt = {name: os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY")}
+    exceptions = Proxies.from_environment(exempt).exceptions
+    return Proxies(http=proxy, https=proxy, exceptions=exceptions)
+
+
+def _seconds(given: Mapping[str, Any], name: str) -> float | None:
+    """None for 0, which is for as long as it takes."""
+    return checked_seconds(_option(name), given[name]) or None
+
+
+def _count(given: Mapping[str, Any], name: str) -> int:
+    count = int(given[name])
+    if count < 0:
+        raise UsageError(f"{_option(name)} is {count}: it must be 0 or more")
+    return count
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def _checked_token(token: str) -> str:
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise UsageError("the token must be visible ASCII characters without spaces")
+    return token
