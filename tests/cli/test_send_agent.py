@@ -73,6 +73,24 @@ def test_a_page_that_was_fetched_instead_is_no_upload(status: int, file: Path) -
     assert "it redirects to /there/f: send it there" in outcome.error
 
 
+def test_see_other_before_it_had_everything(tmp_path: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        if peer.received.method == "GET":
+            peer.answer(200)
+            return
+        peer.answer(303, Location="/there")
+        while peer.socket.recv(1 << 20):
+            pass
+
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate(32 * 1024 * 1024)
+    with serving(script) as server:
+        outcome = run("send", "large", server.url, cwd=tmp_path)
+    assert (outcome.code, outcome.out) == (22, "")
+    assert "answered 303" in outcome.error
+
+
 def test_redirect_of_a_pipe(tmp_path: Path) -> None:
     with serving(Moved(307)) as server:
         outcome = run("send", "-", f"{server.url}f", cwd=tmp_path, stdin=CONTENT)

@@ -149,8 +149,8 @@ def _filebody(context: click.Context) -> None:
 @click.option(
     "--proxy",
     metavar="URL",
-    help="http://host:port of the proxy to go through; '' for none. With a password it is better in "
-    "the environment.  [default: as the environment says]",
+    help="http://host:port of the proxy to go through; '' for none. With a password it is better "
+    "in the environment.  [default: as the environment says]",
 )
 @click.option(
     "--limit-rate",

@@ -40,6 +40,7 @@ class Exchange:
 
     Attributes:
         sent_bytes: How many bytes of the body the connection took, in the last attempt.
+        is_out: Whether that was all of it.
     """
 
     def __init__(
@@ -56,9 +57,10 @@ class Exchange:
         say: Callable[[str], None] | None,
     ) -> None:
         self.sent_bytes = 0
+        self.is_out = False
         self._reactor = reactor
         self._agent = agent
-        self._stages = _Stages(self, say)
+        self._stages = _Stages(self, method, say)
         self._options = attrs.evolve(options, on_progress=self._progressed, listener=self._stages)
         self._method = method.encode()
         self._target = target
@@ -123,10 +125,25 @@ class Exchange:
         if response.code >= 300:
             detail = detail_of(response, content)
             raise RemoteError(response.url, response.code, detail, response=response)
-        _check_that_it_was_sent(response)
+        self._check_that_it_was_sent(response)
         # What answers instead of the server that took the file describes itself, not the file.
         is_about_it = response.request.method == self._method
         return Answer(response.code, digest_of(response) if is_about_it else None, content)
+
+    def _check_that_it_was_sent(self, response: Response) -> None:
+        """See to it that no page that was fetched is taken for an upload.
+
+        After 303 (See Other) it may be fetched, if the server has taken the body and says where to
+        read about it. By 301 and 302 the place has moved, and what came instead was asked for
+        without the body.
+        """
+        later, earlier = response, cast("Response | None", response.previousResponse)
+        while earlier is not None:
+            is_fetched = earlier.request.method != later.request.method
+            if is_fetched and (earlier.code != 303 or not self.is_out):
+                detail = detail_of(earlier, b"")
+                raise RemoteError(earlier.url, earlier.code, detail, response=earlier)
+            later, earlier = earlier, cast("Response | None", earlier.previousResponse)
 
     def _progressed(self, progress: Progress) -> None:
         self._progress = progress
@@ -138,14 +155,21 @@ class Exchange:
 
 
 class _Stages(Trace):
-    """Hears, too, how long a body was: what was reported of it last may be older."""
+    """Hears, too, that a body is out and how long it was: what was reported last may be older."""
 
-    def __init__(self, exchange: Exchange, say: Callable[[str], None] | None) -> None:
+    def __init__(self, exchange: Exchange, method: str, say: Callable[[str], None] | None) -> None:
         super().__init__(say)
         self._exchange = exchange
+        self._method = method
+
+    def request_sent(self, moment: Moment, head: bytes) -> None:
+        if moment.method == self._method:  # a page that is fetched afterwards has no body
+            self._exchange.is_out = False
+        super().request_sent(moment, head)
 
     def body_sent(self, moment: Moment, sent_bytes: int) -> None:
         self._exchange.sent_bytes = sent_bytes
+        self._exchange.is_out = True
         super().body_sent(moment, sent_bytes)
 
 
@@ -156,19 +180,3 @@ def _redirected_once(error: NotReplayable) -> Exception:
         return error
     detail = f"{detail_of(response, b'')}, as what was begun can be read only once"
     return RemoteError(response.url, response.code, detail, response=response)
-
-
-def _check_that_it_was_sent(response: Response) -> None:
-    """See to it that no page that was fetched is taken for an upload.
-
-    After 303 (See Other) it may be fetched: the server has taken the body, and says where to read
-    about it. By 301 and 302 it has moved, and what came instead was asked for without the body.
-
-    Raises:
-        RemoteError: The body went nowhere.
-    """
-    later, earlier = response, cast("Response | None", response.previousResponse)
-    while earlier is not None:
-        if earlier.code in {301, 302} and earlier.request.method != later.request.method:
-            raise RemoteError(earlier.url, earlier.code, detail_of(earlier, b""), response=earlier)
-        later, earlier = earlier, cast("Response | None", earlier.previousResponse)
