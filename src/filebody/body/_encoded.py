@@ -19,6 +19,7 @@ __all__ = ["EncodedBody"]
 # What is compressed at once: little enough for the event loop. It is always as much, however the
 # source's bytes come in. To zlib 1.2 and zstd 1.5 that makes no difference, but neither promises
 # so, and a resumed pass must encode as the first one did.
+_BLOCK_BYTES = 1 << 14
 # A thread reads more at once.
 _THREAD_BYTES = 1 << 16
 
