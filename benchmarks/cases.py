@@ -83,10 +83,11 @@ class Case:
     tls: Path | None = None
 
     def only(self, labels: Sequence[str]) -> Case:
-        """The same with some of the contestants; ours always stays."""
+        """The same with some of the contestants, and what we aim at with them; ours stays."""
         ours, *others = self.contestants
         chosen = [contestant for contestant in others if contestant.label in labels]
-        return attrs.evolve(self, contestants=(ours, *chosen))
+        targets = tuple(t for t in self.targets if t.against is None or t.against in labels)
+        return attrs.evolve(self, contestants=(ours, *chosen), targets=targets)
 
 
 def _named(*labels: str) -> tuple[Contestant, ...]:
@@ -169,7 +170,12 @@ def agent_cases(files: Files) -> Iterator[Case]:
         name="many",
         title=f"{sizes.many_uploads:,} different uploads of 64 KiB at once, digests compared",
         figures=(_LONGEST, _P99, "s", *_RATES),
-        contestants=_named(OURS, "Twisted", "aiohttp"),
+        # With so many, what stands still is mostly the interpreter, looking at every object.
+        contestants=(
+            *_named(OURS, "Twisted", "aiohttp"),
+            Contestant(f"{OURS}, gc off", OURS, {"collects": False}),
+            Contestant("Twisted, gc off", "twisted", {"collects": False}),
+        ),
         job={
             "files": files.named_by_digest,
             "at_once": sizes.many_uploads,
@@ -188,7 +194,7 @@ def slow_cases(files: Files, slow: tuple[str, ...]) -> Iterator[Case]:
     yield Case(
         name="slow",
         title=f"{_size(files.sizes.large_bytes)} upload beside {len(slow)} of a slow file system",
-        figures=("GB/s", _P99, _LONGEST, "CPU s/GB"),
+        figures=("GB/s", _P99, _LONGEST, "CPU s/GB", "ended beside"),
         contestants=(
             Contestant(OURS, OURS, beside),
             Contestant(f"{OURS} alone", OURS, alone),
@@ -196,7 +202,12 @@ def slow_cases(files: Files, slow: tuple[str, ...]) -> Iterator[Case]:
             Contestant("aiohttp alone", "aiohttp", alone),
         ),
         job={"files": (files.large,)},
-        targets=(Target("GB/s", ">=", 0.9, f"{OURS} alone"), Target(_P99, "<", 5)),
+        targets=(
+            Target("GB/s", ">=", 0.9, f"{OURS} alone"),
+            Target(_P99, "<", 5),
+            # Or else the fast upload was alone for a while.
+            Target("ended beside", "<", 1),
+        ),
     )
 
 

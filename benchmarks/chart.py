@@ -6,12 +6,13 @@ import math
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from benchmarks.compare import Result
+from benchmarks.compare import Result, shown
 
 __all__ = ["draw"]
 
 _WIDTH = 820
-_LEFT, _RIGHT = 130, 210
+_LEFT, _RIGHT = 130, 250
+_RATIOS = 66  # right of the medians
 _BAR, _STEP = 14, 22
 _PANEL_HEAD, _PANEL_FOOT = 34, 46
 _TICKS = 4
@@ -23,6 +24,7 @@ text { font: 12px system-ui, sans-serif; fill: #1f2328 }
 .axis, .ratio { fill: #59636e }
 line { stroke: #59636e; stroke-width: 1 }
 .grid { stroke: #d1d9e0 }
+.spread { stroke: #1f2328 }
 .ours { fill: #0969da }
 .peer { fill: #afb8c1 }
 @media (prefers-color-scheme: dark) {
@@ -30,6 +32,7 @@ line { stroke: #59636e; stroke-width: 1 }
   .axis, .ratio { fill: #9198a1 }
   line { stroke: #9198a1 }
   .grid { stroke: #3d444d }
+  .spread { stroke: #f0f6fc }
   .ours { fill: #4493f8 }
   .peer { fill: #656c76 }
 }
@@ -72,7 +75,10 @@ def _panel(result: Result, top: float) -> Iterator[str]:
     ticks = math.ceil(max(bar.greatest for bar in bars.values()) / tick)
     scale = (_WIDTH - _LEFT - _RIGHT) / (tick * ticks)
     begin, end = top + _PANEL_HEAD, top + _PANEL_HEAD + _STEP * len(bars)
+    medians = _WIDTH - _RIGHT + 20
     yield _text(0, top + 16, result.case.title, "title")
+    yield _text(medians, top + 24, "median", "axis")
+    yield _text(medians + _RATIOS, top + 24, "ours to it, each round", "axis")
     for number in range(ticks + 1):
         x = _LEFT + number * tick * scale
         yield _line(x, begin - 4, x, end, "grid")
@@ -89,11 +95,10 @@ def _panel(result: Result, top: float) -> Iterator[str]:
         )
         low, high = (_LEFT + value * scale for value in (bar.least, bar.greatest))
         yield _line(low, middle, high, middle, "spread")
-        words = f"{bar.median:.3g}"
+        yield _text(medians, middle + 4, shown(bar.median), "name")
         ratio = result.ratio(label, name)
         if label != result.ours and ratio is not None:
-            words += f"   ours: {ratio.median:.2f} x ({ratio.least:.2f} to {ratio.greatest:.2f})"
-        yield _text(_WIDTH - _RIGHT + 12, middle + 4, words, "ratio")
+            yield _text(medians + _RATIOS, middle + 4, str(ratio), "ratio")
     yield _line(_LEFT, begin - 4, _LEFT, end, "base")
 
 

@@ -12,7 +12,12 @@ from benchmarks.cases import Case, Target
 from benchmarks.clients.job import Figures
 from benchmarks.measure import Cores, MeasurementFailed, measure
 
-__all__ = ["Result", "Spread", "compare"]
+__all__ = ["Result", "Spread", "compare", "shown"]
+
+
+def shown(value: float) -> str:
+    """A number for people, in three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 @attrs.frozen
@@ -30,7 +35,7 @@ class Spread:
         return cls(statistics.median(listed), min(listed), max(listed))
 
     def __str__(self) -> str:
-        return f"{self.median:.3g} ({self.least:.3g} to {self.greatest:.3g})"
+        return f"{shown(self.median)} ({shown(self.least)} to {shown(self.greatest)})"
 
 
 @attrs.frozen
@@ -52,11 +57,14 @@ class Result:
         return Spread.of(figures[name] for figures in self.rounds[label])
 
     def ratio(self, label: str, name: str) -> Spread | None:
-        """Ours divided by another contestant's, round by round; None if one of them failed."""
+        """Ours divided by another contestant's, round by round; None if there is none."""
         ours, theirs = self.rounds.get(self.ours), self.rounds.get(label)
         if not ours or not theirs:
             return None
-        return Spread.of(mine[name] / other[name] for mine, other in zip(ours, theirs, strict=True))
+        pairs = [(mine[name], other[name]) for mine, other in zip(ours, theirs, strict=True)]
+        if not all(divisor for _, divisor in pairs):
+            return None
+        return Spread.of(mine / divisor for mine, divisor in pairs)
 
     @property
     def ours(self) -> str:

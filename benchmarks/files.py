@@ -38,7 +38,7 @@ class Sizes:
     paused_by_producer: int = 1000
     many_uploads: int = 9000
     slow_files: int = 6
-    slow_bytes: int = 16 * _MIB
+    slow_bytes: int = 6 * _MIB
 
     @classmethod
     def small(cls) -> Sizes:

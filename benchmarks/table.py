@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.compare import Result
+from benchmarks.compare import Result, shown
 
 __all__ = ["lines"]
 
@@ -16,8 +16,9 @@ def lines(result: Result) -> Iterator[str]:
     columns = "".join(f"{figure:>16}" for figure in case.figures)
     yield f"{case.title:<44}{columns}   ours to it, in {first}"
     for label in result.rounds:
-        shown = "".join(f"{result.figure(label, figure).median:>16.4g}" for figure in case.figures)
-        line = f"  {label:<42}{shown}"
+        medians = (shown(result.figure(label, figure).median) for figure in case.figures)
+        columns = "".join(f"{median:>16}" for median in medians)
+        line = f"  {label:<42}{columns}"
         ratio = result.ratio(label, first)
         if label != result.ours and ratio is not None:
             line += f"   {ratio}"

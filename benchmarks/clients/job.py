@@ -34,6 +34,7 @@ class Job:
         authority: A file with the certificate authority for https.
         beside: Files whose upload is under way all the while and is not measured.
         is_warm: Whether `files` are brought into the page cache first.
+        collects: Whether the interpreter looks for cyclic garbage meanwhile, as it always does.
         options: What only this client knows.
     """
 
@@ -45,6 +46,7 @@ class Job:
     authority: str | None = None
     beside: tuple[str, ...] = ()
     is_warm: bool = True
+    collects: bool = True
     options: Mapping[str, str] = attrs.field(factory=dict)
 
     def to_json(self) -> str:

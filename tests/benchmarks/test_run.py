@@ -72,4 +72,5 @@ def test_slow_file_systems(tmp_path: Path) -> None:
     assert [target["target"] for target in slow["targets"]] == [
         "GB/s >= 0.9 x filebody alone",
         "p99 gap ms < 5",
+        "ended beside < 1",
     ]
