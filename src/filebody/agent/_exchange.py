@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
@@ -98,6 +99,7 @@ class Exchange:
         "_engine",
         "_fired",
         "_head",
+        "_is_cut",
         "_moved",
         "_patience",
         "_phase",
@@ -125,6 +127,7 @@ class Exchange:
         self._moved = engine.reactor.seconds()
         self._response: Response | None = None
         self._fired = False
+        self._is_cut = False
         self._body_is_out = False
         self.has_begun_body = False
         self.has_heard = False
@@ -287,6 +290,8 @@ class Exchange:
             self._end()
         elif self._phase is Phase.DELIVERING:
             self._fire()
+            if self._is_cut:
+                self._lost(None)
         self._wait()
 
     def _stop_sending(self) -> None:
@@ -301,6 +306,8 @@ class Exchange:
 
     def _wants_read(self) -> bool:
         response = self._response
+        if self._is_cut:
+            return False
         if response is None or response.is_wanted:
             return True
         return not response.is_paused and response.buffered_bytes < _BUFFER_BYTES
@@ -461,6 +468,15 @@ class Exchange:
             self._fire()
             response.finished(Failure(PotentialDataLoss()))
             self._terms.tell("ended", error=None)
+        elif (
+            self._phase in (Phase.HOLDING, Phase.HELD)
+            and (error is None or isinstance(error, ssl.SSLEOFError))
+            and self.sent_bytes == self._terms.length
+        ):
+            # The server has all of it, and was faster than the turn in which the producer looks
+            # whether that is what it should be.
+            self._is_cut = True
+            self._wire.want_read(False)
         elif self._phase in (Phase.HOLDING, Phase.HELD) and response is not None:
             self._fail(EarlySuccess(self._terms.url, self.sent_bytes, response.code))
         elif response is not None:
