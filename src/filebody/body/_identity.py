@@ -69,9 +69,16 @@ class FileIdentity:
             BodyChanged: It differs; `source` and `offset` go into the message.
             OSError: The file can no longer be asked.
         """
-        now = FileIdentity.of(os.fstat(descriptor))
-        if now == self:
+        status = os.fstat(descriptor)
+        if (
+            status.st_mtime_ns == self.mtime_ns
+            and status.st_ctime_ns == self.ctime_ns
+            and status.st_size == self.size
+            and status.st_ino == self.inode
+            and status.st_dev == self.device
+        ):
             return
+        now = FileIdentity.of(status)
         facts = [_WORDS[name] for name in _WORDS if getattr(now, name) != getattr(self, name)]
         if now.size != self.size:
             facts[facts.index("its size")] = f"its size went from {self.size} to {now.size} bytes"
