@@ -346,8 +346,5 @@ def has_come(accepted: socket.socket) -> bool:
         return False
 
 
-def test_routes_are_keys() -> None:
-    one, same = (Route(http(1), Proxy("127.0.0.1", 1, ("me", "secret"))) for _ in range(2))
-    assert {one: "pooled"}[same] == "pooled"
-    assert one != Route(http(1), Proxy("127.0.0.1", 1, ("you", "secret")))
-    assert "secret" not in repr(one)
+def test_routes_do_not_show_secrets() -> None:
+    assert "secret" not in repr(Route(http(1), Proxy("127.0.0.1", 1, ("me", "secret"))))

@@ -103,7 +103,7 @@ def test_what_is_asked(driven: Driven) -> None:
         (b"HTTP/1.1 301 Go\r\nLocation: http://x/\r\n\r\n", 301, "answered 301 Go"),
         (b"SSH-2.0-x\r\n\r\n", None, "does not speak HTTP/1.1"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 20_000, None, "does not speak HTTP/1.1"),
-        (b"HTTP/1.1 102 On\r\n\r\n" * 5_000, None, "(its answer has no end)"),
+        (b"HTTP/1.1 102 On\r\n\r\n" * 5_000, None, "(its head has no end)"),
         (b"HTTP/1.1 200 OK\r\n\r\nSSH-2.0-x\r\n", 200, "sent something through the tunnel before"),
     ],
 )

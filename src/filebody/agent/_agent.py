@@ -16,17 +16,17 @@ from zope.interface import implementer
 
 from filebody.agent._connect import Route, connect
 from filebody.agent._content import Content
-from filebody.agent._digest import DigestField, digest_field
+from filebody.agent._digest import digest_field
 from filebody.agent._engine import Engine
 from filebody.agent._exchange import Exchange, Terms
 from filebody.agent._fields import make_head
 from filebody.agent._listener import Moment
-from filebody.agent._options import Attempt, Expect, Options
-from filebody.agent._origin import Target, parse_target
+from filebody.agent._options import Attempt, Digest, Expect, Options
+from filebody.agent._origin import Origin, Target, parse_target
 from filebody.agent._pool import Pool, PoolLimits
 from filebody.agent._proxy import Proxies, Proxy
 from filebody.agent._rate import RateLimit
-from filebody.agent._redirect import Request, redirected
+from filebody.agent._redirect import CHANGES, Request, redirected
 from filebody.agent._response import ClientRequest, Response
 from filebody.agent._retry import Failed, delay_seconds, may_replace
 from filebody.agent._tls import default_context
@@ -39,6 +39,8 @@ _log = Logger()
 
 # Smaller bodies are on their way before a server could say no.
 _LARGE_BYTES = 1 << 20
+# To so many origins the way is remembered.
+_MAX_ROUTES = 1000
 
 
 @implementer(IAgent)
@@ -79,6 +81,7 @@ class UploadAgent:
         self._proxy = Proxy.parse(proxy) if isinstance(proxy, str) else proxy
         self._unix_socket = unix_socket
         self._bind_address = bind_address
+        self._routes: dict[Origin, Route] = {}
         self.engine = Engine(reactor, rate_limit)
         self.pool = Pool(reactor, pool)
 
@@ -118,11 +121,17 @@ class UploadAgent:
         self.pool.close()
 
     def route_to(self, target: Target) -> Route:
-        """The way to a target."""
-        proxy = self._proxy
-        if isinstance(proxy, Proxies):
-            proxy = proxy.for_origin(target.origin)
-        return Route(target.origin, proxy, self._unix_socket, self._bind_address)
+        """The way to a target, for each origin the same one."""
+        route = self._routes.get(target.origin)
+        if route is None:
+            proxy = self._proxy
+            if isinstance(proxy, Proxies):
+                proxy = proxy.for_origin(target.origin)
+            route = Route(target.origin, proxy, self._unix_socket, self._bind_address)
+            if len(self._routes) >= _MAX_ROUTES:
+                self._routes.clear()
+            self._routes[target.origin] = route
+        return route
 
     def tls_for(self, route: Route) -> ssl.SSLContext | None:
         """The TLS settings for a way, if it needs them."""
@@ -143,8 +152,8 @@ class _Job:
         self._begun = time.monotonic()
         self._attempts = 0
         self._content: Content | None = None
-        self._digest: DigestField | None = None
         self._exchange: Exchange | None = None
+        self._route: Route | None = None
         self._request: Request | None = None
         self._timer: Any = None
         self._is_late = False
@@ -169,9 +178,10 @@ class _Job:
             request = Request(method, parse_target(uri), headers)
             self._response = await self._follow(request)
         except BaseException as error:
+            late = self._total_timeout() if self._is_late else None
             self._ended()
-            if self._is_late and isinstance(error, CancelledError):
-                raise self._total_timeout() from error
+            if late is not None and isinstance(error, CancelledError):
+                raise late from error
             raise
         finally:
             if self._content is not None:
@@ -189,7 +199,7 @@ class _Job:
             response = await self._insist(request)
             if previous is not None:
                 response.setPreviousResponse(previous)
-            if not self._options.redirects:
+            if not self._options.redirects or response.code not in CHANGES:
                 return response
             try:
                 next_request = redirected(
@@ -240,14 +250,13 @@ class _Job:
                 continue
             if isinstance(fault, CancelledError):
                 raise fault
-            outcome = response.code if response is not None else fault
             delay = None
-            if outcome is not None:
+            if retries < self._options.retries.limit:
                 failed = Failed(
                     method=request.method,
                     is_replayable=is_replayable,
                     retries=retries,
-                    outcome=outcome,
+                    outcome=_outcome(response, fault),
                     elapsed_seconds=time.monotonic() - begun,
                     retry_after=_value(response, b"retry-after"),
                 )
@@ -255,11 +264,7 @@ class _Job:
                     self._options.retries, failed, date_seconds=time.time(), random=random.random
                 )
             if delay is None:
-                if fault is not None:
-                    raise fault
-                if response is not None:
-                    return response
-                raise RuntimeError("an attempt without an outcome")
+                return _come_of(response, fault)
             retries += 1
             self._tell_retry(request, response, fault, delay)
             if response is not None:
@@ -269,40 +274,40 @@ class _Job:
     async def _send(self, request: Request, *, without_expect: bool) -> Response:
         """One attempt; a pooled connection that turns out to be dead is replaced."""
         agent = self._agent
-        route = agent.route_to(request.target)
+        route = self._route = agent.route_to(request.target)
         self._attempts += 1
         self._request = request
         while True:
-            await agent.pool.enter(route)
-            try:
-                wire = agent.pool.take(route)
-                is_reused = wire is not None
-                if wire is None:
+            terms = await self._terms(request, without_expect=without_expect)
+            place = agent.pool.enter(route)
+            if place is not None:
+                await place
+            wire = agent.pool.take(route)
+            is_reused = wire is not None
+            if wire is None:
+                try:
                     wire = await self._connect(route, request)
-                else:
-                    self._tell("connected", peer=wire.peer, reused=True)
-                exchange = await self._begin(request, route, wire, without_expect=without_expect)
-            except BaseException:
-                agent.pool.leave(route)
-                raise
-            self._exchange = exchange
+                except BaseException:
+                    agent.pool.leave(route)
+                    raise
+            elif self._options.listener is not None:
+                self.tell("connected", peer=wire.peer, reused=True)
+            exchange = self._exchange = Exchange(agent.engine, wire, terms, self)
             try:
-                return await self._start(exchange)
+                return await exchange.start()
             except ConnectionLost:
-                content = self._content
-                may = may_replace(
-                    request.method,
-                    is_replayable=content is None or content.is_replayable,
-                    any_method=self._options.retries.any_method,
-                )
-                if not is_reused or exchange.has_heard or not may:
+                if not is_reused or exchange.has_heard:
+                    raise
+                if not (exchange.is_unsent or self._may_replace(request)):
                     raise
 
-    def _start(self, exchange: Exchange) -> Deferred[Response]:
-        begun = time.monotonic()
-        running = exchange.start()
-        self._agent.engine.turns.spent(time.monotonic() - begun)
-        return running
+    def _may_replace(self, request: Request) -> bool:
+        content = self._content
+        return may_replace(
+            request.method,
+            is_replayable=content is None or content.is_replayable,
+            any_method=self._options.retries.any_method,
+        )
 
     async def _connect(self, route: Route, request: Request) -> Wire:
         agent = self._agent
@@ -310,7 +315,7 @@ class _Job:
 
         def connected(peer: str) -> None:
             peers.append(peer)
-            self._tell("connected", peer=peer, reused=False)
+            self.tell("connected", peer=peer, reused=False)
 
         ready = await connect(
             self._reactor,
@@ -319,63 +324,61 @@ class _Job:
             timeouts=self._options.timeouts,
             url=request.target.url,
             connected=connected,
-            secured=lambda version, cipher: self._tell("secured", version=version, cipher=cipher),
+            secured=lambda version, cipher: self.tell("secured", version=version, cipher=cipher),
         )
-        return Wire(self._reactor, agent.engine.turns, ready, peers[0] if peers else "")
-
-    async def _begin(
-        self, request: Request, route: Route, wire: Wire, *, without_expect: bool
-    ) -> Exchange:
-        content = self._content
-        producer = None
-        length: int | None = 0
-        try:
+        wire = Wire(self._reactor, agent.engine.turns, ready, peers[0] if peers else "")
+        if not agent.engine.turns.has_time:
             # Thousands of connections may have been made in the same moment.
-            await self._agent.engine.turns.come()
-            digest = None
-            if content is not None:
-                content.next()
-                producer = content.producer
-                length = None if producer.length is UNKNOWN_LENGTH else int(producer.length)
+            try:
+                await agent.engine.turns.come()
+            except BaseException:
+                wire.close()
+                raise
+        return wire
+
+    async def _terms(self, request: Request, *, without_expect: bool) -> Terms:
+        content = self._content
+        target = request.target
+        producer = digest = None
+        length: int | None = 0
+        if content is not None:
+            content.next()
+            producer = content.producer
+            length = None if producer.length is UNKNOWN_LENGTH else int(producer.length)
+            if self._options.digest is not Digest.NONE:
                 digest = await digest_field(self._options.digest, content, length)
                 if digest is not None and digest.is_trailer:
                     length = None
-            head = make_head(
-                request.method,
-                request.target,
-                request.headers,
-                has_body=content is not None,
-                length=length,
-                expects=content is not None and not without_expect and self._expects(length),
-                extra=() if digest is None else digest.in_front,
-            )
-        except BaseException:
-            wire.close()
-            raise
-
-        def finished(is_reusable: bool) -> None:
-            if is_reusable:
-                self._agent.pool.keep(route, wire)
-            self._agent.pool.leave(route)
-            if self._response is not None:
-                self._ended()
-
-        return Exchange(
-            self._agent.engine,
-            wire,
-            Terms(
-                head=head,
-                request=ClientRequest(request.method, request.target.url.encode(), request.headers),
-                producer=producer,
-                length=length,
-                begun=None if content is None else content.begun,
-                url=request.target.url,
-                options=self._options,
-                tell=self._tell,
-                digest=digest,
-                finished=finished,
-            ),
+        head = make_head(
+            request.method,
+            target,
+            request.headers,
+            has_body=content is not None,
+            length=length,
+            expects=content is not None and not without_expect and self._expects(length),
+            extra=() if digest is None else digest.in_front,
         )
+        return Terms(
+            head=head,
+            request=ClientRequest(request.method, target.url.encode(), request.headers),
+            producer=producer,
+            length=length,
+            begun=None if content is None else content.begun,
+            url=target.url,
+            options=self._options,
+            digest=digest,
+        )
+
+    def ended(self, wire: Wire, *, is_reusable: bool) -> None:
+        """See `ExchangeOwner`."""
+        pool, route = self._agent.pool, self._route
+        if route is None:
+            raise RuntimeError("an exchange without a route")
+        if is_reusable:
+            pool.keep(route, wire)
+        pool.leave(route)
+        if self._response is not None:
+            self._ended()
 
     def _expects(self, length: int | None) -> bool:
         if self._options.expect is Expect.LARGE:
@@ -389,7 +392,8 @@ class _Job:
     def _sent_bytes(self) -> int:
         return self._exchange.sent_bytes if self._exchange is not None else 0
 
-    def _tell(self, name: str, **facts: Any) -> None:
+    def tell(self, name: str, **facts: Any) -> None:
+        """See `ExchangeOwner`."""
         listener, request = self._options.listener, self._request
         if listener is None or request is None:
             return
@@ -439,11 +443,29 @@ class _Job:
         return TotalTimeout(url, self._sent_bytes(), f"not done within {seconds:g} s")
 
     def _ended(self) -> None:
-        """Nothing more is waited for."""
+        """Nothing more is waited for; and what is left does not hold itself."""
         self._has_ended = True
+        self._exchange = self._done = None
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
+
+
+def _outcome(response: Response | None, fault: Exception | None) -> int | Exception:
+    if response is not None:
+        return response.code
+    if fault is None:
+        raise RuntimeError("an attempt without an outcome")
+    return fault
+
+
+def _come_of(response: Response | None, fault: Exception | None) -> Response:
+    """The response, or what happened instead of it."""
+    if fault is not None:
+        raise fault
+    if response is None:
+        raise RuntimeError("an attempt without an outcome")
+    return response
 
 
 def _value(response: Response | None, name: bytes) -> bytes | None:

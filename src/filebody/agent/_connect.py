@@ -25,9 +25,9 @@ __all__ = ["Route", "connect"]
 _T = TypeVar("_T")
 
 
-@attrs.frozen
+@attrs.frozen(eq=False)
 class Route:
-    """Two requests with the same route can use the same connection.
+    """Two requests with the same route, the same object, can use the same connection.
 
     Attributes:
         origin: Where to.

@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import ssl
-import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import attrs
-import h11
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH
 
+from filebody.agent import _parser as parser
 from filebody.agent._content import Producer
 from filebody.agent._digest import DigestField
 from filebody.agent._engine import Engine
 from filebody.agent._fields import Head
 from filebody.agent._options import Informational, Options
-from filebody.agent._patience import Patience
 from filebody.agent._phase import OPEN, SENDS, TABLE, Event, Phase
 from filebody.agent._rate import RateLimits
+from filebody.agent._reports import Reports
 from filebody.agent._response import ClientRequest, Response, whole
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
@@ -35,16 +33,14 @@ from filebody.errors import (
     ResponseTimeout,
     StallTimeout,
 )
-from filebody.progress import Progress
 
-__all__ = ["Exchange", "Terms"]
+__all__ = ["Exchange", "ExchangeOwner", "Terms"]
 
 _log = Logger()
 
 _RECEIVE_BYTES = 1 << 15
 # How much of a response waits for somebody who wants it, before the network has to.
 _BUFFER_BYTES = 1 << 16
-_PROGRESS_SECONDS = 0.1
 # A look at what the peer has acknowledged is a system call: so many in the time of a stall.
 _STALL_LOOKS = 4
 
@@ -61,9 +57,7 @@ class Terms:
         begun: Called when the producer is started, or None.
         url: Where to, for messages.
         options: The user's.
-        tell: Called with the name of a method of `ExchangeListener` and its arguments.
         digest: What goes with the body, or None.
-        finished: Called once with the wire's fate: whether another exchange may use it.
     """
 
     head: Head
@@ -73,9 +67,17 @@ class Terms:
     begun: Callable[[], None] | None
     url: str
     options: Options
-    tell: Callable[..., None]
     digest: DigestField | None
-    finished: Callable[[bool], None]
+
+
+class ExchangeOwner(Protocol):
+    """Who asked for an exchange."""
+
+    def tell(self, name: str, **facts: Any) -> None:
+        """Something happened that a method of `ExchangeListener` has the name of."""
+
+    def ended(self, wire: Wire, *, is_reusable: bool) -> None:
+        """The exchange needs its wire no more; whether another one may use it."""
 
 
 class Exchange:
@@ -85,6 +87,7 @@ class Exchange:
         engine: What the connections of an agent share.
         wire: Where to.
         terms: What to do.
+        owner: Is told of it.
 
     Attributes:
         sent_bytes: How many bytes of the body the wire has taken.
@@ -94,17 +97,15 @@ class Exchange:
 
     __slots__ = (
         "_acknowledged",
-        "_begun",
         "_body_is_out",
         "_engine",
-        "_fired",
-        "_head",
+        "_has_begun",
         "_is_cut",
+        "_is_due",
         "_moved",
-        "_patience",
+        "_owner",
         "_phase",
-        "_reported",
-        "_reporting",
+        "_reports",
         "_response",
         "_running",
         "_terms",
@@ -114,42 +115,48 @@ class Exchange:
         "has_heard",
     )
 
-    def __init__(self, engine: Engine, wire: Wire, terms: Terms) -> None:
+    def __init__(self, engine: Engine, wire: Wire, terms: Terms, owner: ExchangeOwner) -> None:
         self._engine = engine
         self._wire = wire
         self._terms = terms
-        self._begun = time.monotonic()
-        self._reported = 0.0
-        self._reporting: Any = None
+        self._owner = owner
         self._phase = Phase.EXPECTING if terms.head.expects else Phase.SENDING
-        self._patience = Patience(engine.reactor, self._expired)
         self._acknowledged = -1
-        self._moved = engine.reactor.seconds()
+        self._moved = 0.0
         self._response: Response | None = None
-        self._fired = False
+        self._is_due = False
         self._is_cut = False
+        self._has_begun = False
         self._body_is_out = False
         self.has_begun_body = False
         self.has_heard = False
-        self._head = wire.http.send(terms.head.request) or b""
         limits = (engine.rate_limit, terms.options.rate_limit)
-        limit = RateLimits(limits) if any(limits) else None
         self._writer = BodyWriter(
             engine,
             wire,
             self,
-            head=self._head,
+            head=terms.head.data,
             length=terms.length,
             source=_source_of(terms.producer),
-            limit=limit,
+            limit=RateLimits(limits) if any(limits) else None,
             hashing=None if terms.digest is None else terms.digest.hashing,
         )
+        self._reports: Reports | None = None
+        if terms.options.on_progress is not None and terms.producer is not None:
+            self._reports = Reports(
+                engine.reactor, terms.options.on_progress, terms.producer.length, self._sizes
+            )
         self._running: Deferred[Response] = Deferred(self._cancelled)
 
     @property
     def expects(self) -> bool:
         """Whether it asked for a 100 (Continue)."""
         return self._terms.head.expects
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether the wire has not taken a single byte: nobody can have heard of it."""
+        return not self._writer.outbox.wire_bytes
 
     @property
     def sent_bytes(self) -> int:
@@ -168,26 +175,38 @@ class Exchange:
         self._wire.owner = self
         self._wire.exchanges += 1
         self._wire.want_read(True)
-        self._terms.tell("request_sent", head=self._head)
-        self._head = b""
+        self._engine.turns.take(self._begin)
+        return self._running
+
+    def _begin(self) -> None:
+        if self._phase not in OPEN:
+            return
+        self._has_begun = True
+        self._wire.parser.expect(self._terms.request.method)
+        self._moved = self._engine.reactor.seconds()
+        self._owner.tell("request_sent", head=self._terms.head.data)
         if self._phase is Phase.EXPECTING:
             self._writer.outbox.keep_front()
-            self._patience.set(self._terms.options.timeouts.continue_seconds)
+            self._wire.patience.set(self._terms.options.timeouts.continue_seconds)
             self.writable()
         else:
             self._send_body()
-        return self._running
 
     # What the wire says.
 
     def readable(self) -> None:
         """See `WireOwner.readable`."""
+        if not self._has_begun:
+            # Nobody asked for it: it may be an end, or what is said before one.
+            if self._phase in OPEN and self._wire.has_input():
+                self._lost(None)
+            return
         while self._phase in OPEN and self._wants_read():
             try:
                 data = self._wire.receive(_RECEIVE_BYTES)
             except OSError as error:
                 self._lost(error)
-                return
+                break
             if data is None:
                 break
             self._received(data)
@@ -195,35 +214,45 @@ class Exchange:
                 break
         if self._phase in OPEN:
             self._wire.want_read(self._wants_read())
+        if self._is_due:
+            self._hand_over()
 
     def writable(self) -> None:
         """See `WireOwner.writable`."""
-        if self._phase not in OPEN:
-            return
-        try:
-            outcome = self._writer.pump()
-        except OSError as error:
-            # The response may have come before the connection broke.
-            self._read_out(error)
-            return
-        if self._phase not in OPEN:
-            return
-        self._report()
-        self._wire.want_write(outcome in (Pumped.FULL, Pumped.SLICE))
-        if outcome is Pumped.OUT:
-            self._body_out()
+        if self._phase in OPEN:
+            self._pump()
+        if self._is_due:
+            self._hand_over()
 
     def disconnected(self) -> None:
         """See `WireOwner.disconnected`."""
         if self._phase in OPEN:
             self._read_out(None)
+        if self._is_due:
+            self._hand_over()
+
+    def expired(self) -> bool:
+        """See `WireOwner.expired`: whether to look again after the same time."""
+        timeouts = self._terms.options.timeouts
+        if self._phase is Phase.EXPECTING:
+            self._move(Event.GO)
+            self._engine.turns.take(self._send_body)
+        elif self._phase is Phase.AWAITING:
+            reason = f"no answer within {timeouts.response_seconds:g} s of the last byte"
+            self._fail(self._error(ResponseTimeout, reason))
+        elif self._phase in SENDS:
+            return self._look(timeouts.stall_seconds or 0.0)
+        elif self._phase in OPEN:
+            reason = f"the response stood still for {timeouts.stall_seconds:g} s"
+            self._fail(self._error(StallTimeout, reason))
+        return False
 
     # What the writer says.
 
     def body_ready(self) -> None:
         """See `WriterOwner.body_ready`."""
         if self._phase in SENDS:
-            self._engine.turns.take(self._pump_in_turn)
+            self._engine.turns.take(self.writable)
 
     def body_failed(self, failure: Failure) -> None:
         """See `WriterOwner.body_failed`."""
@@ -247,11 +276,24 @@ class Exchange:
 
     # Sending.
 
-    def _pump_in_turn(self) -> None:
-        if self._phase in SENDS:
-            self.writable()
+    def _pump(self) -> None:
+        try:
+            outcome = self._writer.pump()
+        except OSError as error:
+            # The response may have come before the connection broke.
+            self._read_out(error)
+            return
+        if self._phase not in OPEN:
+            return
+        if self._reports is not None:
+            self._reports.moved()
+        self._wire.want_write(outcome is Pumped.FULL or outcome is Pumped.SLICE)
+        if outcome is Pumped.OUT:
+            self._body_out()
 
     def _send_body(self) -> None:
+        if self._phase not in SENDS:  # it ended while this stood in line
+            return
         producer = self._terms.producer
         self._wait()
         if producer is None:
@@ -266,8 +308,8 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - it goes to the caller
             self._fail(error)
             return
-        done.addCallbacks(self._produced, lambda failure: self._fail(failure.value))
-        self.body_ready()
+        done.addCallbacks(self._produced, self._not_produced)
+        self.writable()
 
     def _produced(self, _: object) -> None:
         if self._phase not in SENDS:
@@ -278,18 +320,21 @@ class Exchange:
         except Exception as error:  # noqa: BLE001 - WrongBodyLength; it goes to the caller
             self._fail(error)
 
+    def _not_produced(self, failure: Failure) -> None:
+        self._fail(failure.value or RuntimeError("a body failed"))
+
     def _body_out(self) -> None:
         if self._body_is_out:
             return
         self._body_is_out = True
         self._writer.unregisterProducer()
         if self._terms.producer is not None:
-            self._terms.tell("body_sent", sent_bytes=self.sent_bytes)
+            self._owner.tell("body_sent", sent_bytes=self.sent_bytes)
         self._move(Event.BODY_OUT)
         if self._phase is Phase.DONE:
             self._end()
         elif self._phase is Phase.DELIVERING:
-            self._fire()
+            self._is_due = True
             if self._is_cut:
                 self._lost(None)
         self._wait()
@@ -313,86 +358,69 @@ class Exchange:
         return not response.is_paused and response.buffered_bytes < _BUFFER_BYTES
 
     def _received(self, data: bytes) -> None:
-        if data:
-            # h11 would wait for the end of a head, which a server of mail, say, never sends.
-            if not self.has_heard and not b"HTTP/".startswith(data.lstrip(b"\r\n")[:5]):
-                reason = f"what answered is not HTTP/1.1: it begins with {bytes(data[:20])!r}"
-                self._fail(self._error(ProtocolError, reason))
+        if not data:
+            self._lost(None)
+            return
+        self.has_heard = True
+        for event in self._wire.parser.feed(data):
+            if self._phase not in OPEN:
                 return
-            self.has_heard = True
-        http = self._wire.http
-        try:
-            http.receive_data(data)
-            while self._phase in OPEN:
-                event = http.next_event()
-                if event is h11.NEED_DATA or event is h11.PAUSED:
-                    break
-                if isinstance(event, h11.ConnectionClosed):
-                    self._lost(None)
-                    break
-                self._heard(event)
-        except h11.RemoteProtocolError as error:
-            self._broken(error, is_end=not data)
+            self._heard(event)
         if self._phase in OPEN:
-            if not data and http.their_state is not h11.DONE:
-                self._lost(None)
-            else:
-                self._wait()
+            self._wait()
 
-    def _heard(self, event: Any) -> None:
-        if isinstance(event, h11.Data):
+    def _heard(self, event: parser.ParserEvent) -> None:
+        if isinstance(event, bytes):
             response = self._known_response()
-            response.received(bytes(event.data))
+            response.received(event)
             if self._phase is Phase.HOLDING and response.buffered_bytes >= _BUFFER_BYTES:
-                self._fire()  # it may talk while it listens
-        elif isinstance(event, h11.EndOfMessage):
-            trailers = self._known_response().trailers
-            for name, value in event.headers:
-                trailers.addRawHeader(name, value)
+                self._is_due = True  # it may talk while it listens
+        elif isinstance(event, parser.End):
+            self._known_response().trailers_came(event.trailers)
             self._move(Event.END)
             if self._phase is Phase.DONE:
                 self._end()
-        elif isinstance(event, h11.InformationalResponse):
+        elif isinstance(event, parser.Broken):
+            reason = f"what answered is not HTTP/1.1: {event.reason}"
+            self._fail(self._error(ProtocolError, reason))
+        elif event.status < 200:
             self._interim(event)
-        elif isinstance(event, h11.Response):
+        else:
             self._final(event)
 
-    def _interim(self, event: h11.InformationalResponse) -> None:
-        if event.status_code == 101:
-            self._fail(self._error(ProtocolError, "it switched protocols, which nobody asked for"))
-            return
-        self._terms.tell("informational", status=event.status_code)
-        told = Informational(event.status_code, tuple(event.headers))
-        if self._terms.options.on_informational is not None:
-            _quietly(lambda: self._terms.options.on_informational(told))  # type: ignore[misc]
-        if event.status_code == 100 and self._phase is Phase.EXPECTING:
+    def _interim(self, head: parser.Head) -> None:
+        self._owner.tell("informational", status=head.status)
+        on_informational = self._terms.options.on_informational
+        if on_informational is not None:
+            fields = tuple((name.lower(), value) for name, value in head.fields)
+            told = Informational(head.status, fields)
+            _quietly(lambda: on_informational(told))
+        if head.status == 100 and self._phase is Phase.EXPECTING:
             self._move(Event.GO)
             self._send_body()
 
-    def _final(self, event: h11.Response) -> None:
+    def _final(self, head: parser.Head) -> None:
         was_expecting = self._phase is Phase.EXPECTING
-        self._report(at_once=True)
-        self._terms.tell("first_byte", status=event.status_code)
+        self._owner.tell("first_byte", status=head.status)
         headers = Headers()
-        for name, value in event.headers.raw_items():
+        for name, value in head.fields:
             headers.addRawHeader(name, value)
-        version = event.http_version.split(b".")
         self._response = Response(
-            version=(b"HTTP", int(version[0]), int(version[1])),
-            code=event.status_code,
-            phrase=bytes(event.reason),
+            version=head.version,
+            code=head.status,
+            phrase=head.phrase,
             headers=headers,
-            length=_length_of(event, self._terms.request.method),
+            length=head.length,
             request=self._terms.request,
             url=self._terms.url,
             source=self,
         )
-        self._move(Event.ACCEPTED if event.status_code < 300 else Event.REFUSAL)
+        self._move(Event.ACCEPTED if head.status < 300 else Event.REFUSAL)
         if self._phase is Phase.REFUSED:
             self._stop_sending()
-            self._fire()
+            self._is_due = True
         elif self._phase is Phase.DELIVERING:
-            self._fire()
+            self._is_due = True
         elif was_expecting:
             self._send_body()
 
@@ -401,15 +429,15 @@ class Exchange:
             raise RuntimeError("there is no response yet")
         return self._response
 
-    def _fire(self) -> None:
-        """Hand the response over; its body follows, or is there already."""
-        if not self._fired:
-            self._fired = True
-            # In the next turn: what came with the head is read before, and who uses this
-            # connection next finds it free.
-            self._engine.turns.later(self._hand_over)
-
     def _hand_over(self) -> None:
+        """Hand the response over; its body follows, or is there already.
+
+        It is the last thing to be done: what came with the head was read, and who uses this
+        connection next finds it free.
+        """
+        self._is_due = False
+        if self._reports is not None:
+            self._reports.close()
         if not self._running.called:
             self._running.callback(self._known_response())
 
@@ -417,27 +445,12 @@ class Exchange:
 
     def _end(self) -> None:
         """The response is complete."""
-        response = self._known_response()
-        http = self._wire.http
-        is_reusable = (
-            self._body_is_out
-            and http.our_state is h11.DONE
-            and http.their_state is h11.DONE
-            and not http.trailing_data[0]
-        )
-        by_close = http.their_state is h11.MUST_CLOSE and self._is_delimited_by_close()
-        if is_reusable:
-            http.start_next_cycle()
+        wire = self._wire
+        is_reusable = self._body_is_out and wire.parser.is_reusable and not self._terms.head.closes
         self._leave(is_reusable=is_reusable, orderly=self._body_is_out)
-        self._fire()
-        response.finished(Failure(PotentialDataLoss()) if by_close else whole())
-        self._terms.tell("ended", error=None)
-
-    def _is_delimited_by_close(self) -> bool:
-        response = self._known_response()
-        return response.length is UNKNOWN_LENGTH and not response.headers.hasHeader(
-            b"transfer-encoding"
-        )
+        self._is_due = True
+        self._known_response().finished(whole())
+        self._owner.tell("ended", error=None)
 
     def _read_out(self, error: OSError | None) -> None:
         """The connection is broken: what had come before that can still be read."""
@@ -461,13 +474,13 @@ class Exchange:
         if (
             self._phase in (Phase.REFUSED, Phase.DELIVERING)
             and response is not None
-            and self._is_delimited_by_close()
+            and self._wire.parser.ends_by_close
         ):  # by a reset, perhaps: what came is all that there will be
             self._move(Event.END)
             self._leave(is_reusable=False, orderly=self._body_is_out)
-            self._fire()
+            self._is_due = True
             response.finished(Failure(PotentialDataLoss()))
-            self._terms.tell("ended", error=None)
+            self._owner.tell("ended", error=None)
         elif (
             self._phase in (Phase.HOLDING, Phase.HELD)
             and (error is None or isinstance(error, ssl.SSLEOFError))
@@ -488,12 +501,6 @@ class Exchange:
                 reason = "the server closed the connection without an answer"
             self._fail(self._error(ConnectionLost, f"{reason}{said}"))
 
-    def _broken(self, error: h11.RemoteProtocolError, *, is_end: bool) -> None:
-        if is_end:
-            self._lost(None)
-        else:
-            self._fail(self._error(ProtocolError, f"what answered is not HTTP/1.1: {error}"))
-
     def _cancelled(self, _: Deferred[Response]) -> None:
         self._fail(CancelledError())
 
@@ -507,30 +514,29 @@ class Exchange:
         if producer is not None and self.has_begun_body and not self._body_is_out:
             _quietly(producer.stopProducing)
         failure = Failure(error)
-        if not self._running.called:
+        self._is_due = False
+        was_handed_over = self._running.called
+        if not was_handed_over:
             self._running.errback(failure)
-        if self._response is not None and self._fired:
+        elif self._response is not None:
             self._response.finished(failure)
         told = error if isinstance(error, Exception) else None
-        self._terms.tell("ended", error=told)
+        self._owner.tell("ended", error=told)
 
     def _leave(self, *, is_reusable: bool, orderly: bool) -> None:
         """Let go of the wire."""
-        if self._response is None or not self._body_is_out:
-            self._report(at_once=True)
-        reporting, self._reporting = self._reporting, None
-        if reporting is not None:
-            reporting.cancel()
-        self._patience.stop()
+        if self._reports is not None:
+            self._reports.close()
         self._writer.close()
         wire = self._wire
+        wire.patience.set(None)
         wire.want_write(False)
         if not is_reusable:
             if orderly:
                 wire.close()
             else:
                 wire.abort()
-        self._terms.finished(is_reusable)
+        self._owner.ended(wire, is_reusable=is_reusable)
 
     def _move(self, event: Event) -> None:
         self._phase = TABLE[self._phase, event]
@@ -545,28 +551,12 @@ class Exchange:
         """Say how long the phase that it is in now may last without an event."""
         timeouts = self._terms.options.timeouts
         if self._phase is Phase.AWAITING:
-            self._patience.set(timeouts.response_seconds)
+            self._wire.patience.set(timeouts.response_seconds)
         elif self._phase in SENDS:
-            self._patience.set(timeouts.stall_seconds, looks=_STALL_LOOKS)
+            self._wire.patience.set(timeouts.stall_seconds, looks=_STALL_LOOKS)
         elif self._phase in (Phase.DELIVERING, Phase.REFUSED):
             paused = self._response is not None and self._response.is_paused
-            self._patience.set(None if paused else timeouts.stall_seconds)
-
-    def _expired(self) -> bool:
-        """The time is over; whether to look again after the same time."""
-        timeouts = self._terms.options.timeouts
-        if self._phase is Phase.EXPECTING:
-            self._move(Event.GO)
-            self._engine.turns.take(self._send_body)
-        elif self._phase is Phase.AWAITING:
-            reason = f"no answer within {timeouts.response_seconds:g} s of the last byte"
-            self._fail(self._error(ResponseTimeout, reason))
-        elif self._phase in SENDS:
-            return self._look(timeouts.stall_seconds or 0.0)
-        elif self._phase in OPEN:
-            reason = f"the response stood still for {timeouts.stall_seconds:g} s"
-            self._fail(self._error(StallTimeout, reason))
-        return False
+            self._wire.patience.set(None if paused else timeouts.stall_seconds)
 
     def _look(self, seconds: float) -> bool:
         """Whether the peer has acknowledged anything since the last look."""
@@ -582,48 +572,15 @@ class Exchange:
             return False
         return True
 
-    def _report(self, *, at_once: bool = False) -> None:
-        on_progress = self._terms.options.on_progress
-        if on_progress is None or self._terms.producer is None:
-            return
-        now = time.monotonic()
-        if not at_once and now - self._reported < _PROGRESS_SECONDS:
-            self._report_later()
-            return
-        self._reported = now
-        length = self._terms.producer.length
-        total = None if length is UNKNOWN_LENGTH else int(length)
+    def _sizes(self) -> tuple[int, int]:
+        """How many bytes of the body the wire has taken, and how many the peer acknowledged."""
         sent = self.sent_bytes
-        acknowledged = max(0, sent - self._wire.queued_bytes())
-        try:
-            on_progress(Progress(sent, total, now - self._begun, acknowledged))
-        except Exception:  # noqa: BLE001 - the user's mistake must not damage the upload
-            _log.failure("on_progress of {url} failed", url=self._terms.url)
-        if acknowledged < sent:
-            self._report_later()
-
-    def _report_later(self) -> None:
-        """What the peer acknowledges makes no event, and the kernel may hold it for long."""
-        if self._reporting is None and self._phase in OPEN and self._response is None:
-            self._reporting = self._engine.reactor.callLater(_PROGRESS_SECONDS, self._report_now)
-
-    def _report_now(self) -> None:
-        self._reporting = None
-        self._report(at_once=True)
+        return sent, max(0, sent - self._wire.queued_bytes())
 
 
 def _source_of(producer: Producer | None) -> str:
     body = getattr(producer, "body", None)
     return str(getattr(body, "source", None) or type(producer).__name__)
-
-
-def _length_of(event: h11.Response, method: bytes) -> int | None:
-    if method == b"HEAD" or event.status_code in (204, 304):
-        return 0
-    for name, value in event.headers:
-        if name == b"content-length":
-            return int(value)
-    return None
 
 
 def _quietly(call: Callable[[], object]) -> None:

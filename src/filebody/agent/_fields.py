@@ -6,9 +6,9 @@ import base64
 from collections.abc import Sequence
 
 import attrs
-import h11
 from twisted.web.http_headers import Headers
 
+from filebody.agent._framing import check_field, check_method, request_head
 from filebody.agent._origin import Target
 from filebody.errors import UsageError
 
@@ -18,6 +18,8 @@ __all__ = ["Head", "make_head"]
 _ANTICIPATE_BODY = frozenset({b"PUT", b"POST", b"PATCH"})
 # These are ours, or would change what the bytes that follow mean.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
+# What they say concerns us too.
+_LISTS = frozenset({b"connection", b"expect"})
 
 
 @attrs.frozen
@@ -25,12 +27,14 @@ class Head:
     """A request up to its body.
 
     Attributes:
-        request: For h11.
+        data: The request line and the fields, as they go out.
         expects: Whether it asks for a 100 (Continue).
+        closes: Whether it says that the connection is not used again.
     """
 
-    request: h11.Request
+    data: bytes
     expects: bool
+    closes: bool
 
 
 def make_head(
@@ -57,35 +61,47 @@ def make_head(
     Raises:
         UsageError: A field cannot be sent, or contradicts the body.
     """
-    names = {name.lower() for name, _ in headers.getAllRawHeaders()}
     fields: list[tuple[bytes, bytes]] = []
+    tokens: set[bytes] = set()
+    names: set[bytes] = set()
+    try:
+        check_method(method)
+        for name, values in headers.getAllRawHeaders():
+            lower = name.lower()
+            names.add(lower)
+            if lower in _FRAMING:
+                _check_framing(lower, values, has_body=has_body, length=length)
+                continue
+            if lower in _LISTS:
+                tokens |= {token.strip() for value in values for token in value.lower().split(b",")}
+            elif lower == b"host" and len(values) != 1:
+                raise ValueError(f"it has {len(values)} fields Host instead of one")
+            for value in values:
+                check_field(name, value)
+                fields.append((name, value))
+    except ValueError as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(
+            f"{method.decode('latin-1')} {target.url}: this request cannot be sent: {error}"
+        ) from error
     if b"host" not in names:
-        fields.append((b"Host", target.origin.authority))
-    for name, values in headers.getAllRawHeaders():
-        lower = name.lower()
-        if lower in _FRAMING:
-            _check_framing(lower, values, has_body=has_body, length=length)
-            continue
-        fields += [(name, value) for value in values]
+        fields.insert(0, (b"Host", target.origin.authority))
     if target.credentials is not None and b"authorization" not in names:
         fields.append((b"Authorization", basic(*target.credentials)))
     if has_body and length is None:
         fields.append((b"Transfer-Encoding", b"chunked"))
     elif has_body or method in _ANTICIPATE_BODY:
         fields.append((b"Content-Length", b"%d" % (length or 0)))
-    asked = b"100-continue" in [
-        value.lower().strip() for value in headers.getRawHeaders(b"expect", [])
-    ]
     fields += extra
+    asked = b"100-continue" in tokens
     if expects and not asked:
         fields.append((b"Expect", b"100-continue"))
-    try:
-        request = h11.Request(method=method, target=target.path, headers=fields)
-    except h11.LocalProtocolError as error:
-        raise UsageError(
-            f"{method.decode('latin-1')} {target.url}: this request cannot be sent: {error}"
-        ) from error
-    return Head(request, (expects or asked) and has_body)
+    return Head(
+        request_head(method, target.path, fields),
+        (expects or asked) and has_body,
+        b"close" in tokens,
+    )
 
 
 def basic(user: str, password: str) -> bytes:

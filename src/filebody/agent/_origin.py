@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from ipaddress import IPv6Address
 from urllib.parse import unquote, urljoin
@@ -38,10 +39,11 @@ class Origin:
     scheme: str
     host: str
     port: int
+    authority: bytes = attrs.field(init=False, eq=False, repr=False)
+    """The value of the Host field: without the port if it is the scheme's own."""
 
-    @property
-    def authority(self) -> bytes:
-        """The value of the Host field: without the port if it is the scheme's own."""
+    @authority.default
+    def _make_authority(self) -> bytes:
         if self.port == _DEFAULT_PORTS[self.scheme]:
             return self._bracketed.encode("ascii")
         return self.host_and_port
@@ -69,10 +71,11 @@ class Target:
     origin: Origin
     path: bytes
     credentials: tuple[str, str] | None = attrs.field(default=None, repr=False)
+    url: str = attrs.field(init=False, eq=False, repr=False)
+    """For messages: without fragment, user name and password."""
 
-    @property
-    def url(self) -> str:
-        """For messages: without fragment, user name and password."""
+    @url.default
+    def _make_url(self) -> str:
         origin = self.origin
         return f"{origin.scheme}://{origin.authority.decode()}{self.path.decode()}"
 
@@ -120,8 +123,7 @@ def parse_target(uri: bytes | str) -> Target:
         text = uri
     else:
         raise TypeError(f"a URI is bytes or str, not {type(uri).__name__}")
-    _check_characters(text)
-    return _parse(text)
+    return _parse_checked(text)
 
 
 def parse_authority(authority: str, shown: str) -> tuple[tuple[str, str] | None, str, int | None]:
@@ -148,6 +150,13 @@ def parse_authority(authority: str, shown: str) -> tuple[tuple[str, str] | None,
         _ascii_host(host, shown),
         int(port) if port else None,
     )
+
+
+@functools.lru_cache(maxsize=256)
+def _parse_checked(text: str) -> Target:
+    """Programs send to the same few URLs again and again."""
+    _check_characters(text)
+    return _parse(text)
 
 
 def _check_characters(text: str) -> None:

@@ -1,4 +1,4 @@
-"""One timer for all that an exchange may wait for, one after the other."""
+"""One timer for all that may be waited for on a connection, one after the other."""
 
 from __future__ import annotations
 
@@ -42,9 +42,10 @@ class Patience:
         elif self._call.getTime() > self._deadline:
             self._call.reset(seconds)
 
-    def stop(self) -> None:
-        """Never expire, and leave nothing in the reactor."""
+    def close(self) -> None:
+        """Never expire again, leave nothing in the reactor, and let go of who is called."""
         self._deadline = None
+        self._expired = _never
         call, self._call = self._call, None
         if call is not None:
             call.cancel()
@@ -61,3 +62,7 @@ class Patience:
         period = self._period
         if self._expired() and self._deadline is None:
             self.set(period)
+
+
+def _never() -> bool:
+    return False

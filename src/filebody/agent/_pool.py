@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict, deque
 from typing import Any
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
+from twisted.internet.defer import Deferred
 
 from filebody.agent._connect import Route
 from filebody.agent._wire import Wire
@@ -32,10 +31,7 @@ class PoolLimits:
 
 
 class _Idle:
-    """An unused connection: whatever the server says on it, it is the end.
-
-    What TLS says for itself (RFC 8446 section 4.6) is not the server's word.
-    """
+    """An unused connection: whatever the server says on it, it is the end."""
 
     __slots__ = ("_pool", "_route", "since", "wire")
 
@@ -46,13 +42,14 @@ class _Idle:
         self.since = since
 
     def readable(self) -> None:
-        with contextlib.suppress(OSError):
-            if self.wire.receive(1) is None:
-                return
-        self.disconnected()
+        if self.wire.has_input():
+            self.disconnected()
 
     def writable(self) -> None:
         pass
+
+    def expired(self) -> bool:
+        return False
 
     def disconnected(self) -> None:
         self._pool.drop(self._route, self)
@@ -74,12 +71,12 @@ class Pool:
         self._lines: dict[Route, deque[Deferred[None]]] = {}
         self._sweep: Any = None
 
-    def enter(self, route: Route) -> Deferred[None]:
-        """Take a place; fires when there is one. Every place is given up by `leave`."""
+    def enter(self, route: Route) -> Deferred[None] | None:
+        """Take a place; None, or fires when there is one. Every place is given up by `leave`."""
         most = self._limits.connections_per_host
         if most is None or self._places[route] < most:
             self._places[route] += 1
-            return succeed(None)
+            return None
         line = self._lines.setdefault(route, deque())
         waiting = Deferred[None](line.remove)
         line.append(waiting)
@@ -97,15 +94,13 @@ class Pool:
             self._lines.pop(route, None)
 
     def take(self, route: Route) -> Wire | None:
-        """An unused connection, the last one that was used; None if there is none."""
+        """The connection that was used last, for a new owner at once; None if there is none."""
         kept = self._idle.get(route)
         while kept:
             wire = kept.pop().wire
             if not kept:
                 del self._idle[route]
             if not wire.is_closed:
-                wire.want_read(False)
-                wire.owner = None
                 return wire
         return None
 

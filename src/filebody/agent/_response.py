@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import attrs
@@ -101,7 +103,6 @@ class Response:
         previousResponse: The redirection that led here, or None.
         url: Where this came from, after redirections.
         attempts: How many attempts were made, this one included.
-        trailers: The fields behind a chunked body; empty before its end.
 
     Source: `twisted.web.iweb.IResponse`.
     """
@@ -114,6 +115,7 @@ class Response:
         "_protocol",
         "_reason",
         "_source",
+        "_trailers",
         "attempts",
         "code",
         "headers",
@@ -121,7 +123,6 @@ class Response:
         "phrase",
         "previousResponse",
         "request",
-        "trailers",
         "url",
         "version",
     )
@@ -147,7 +148,7 @@ class Response:
         self.previousResponse: IResponse | None = None
         self.url = url
         self.attempts = 1
-        self.trailers = Headers()
+        self._trailers: Headers | None = None
         self._source: BodySource | None = source
         self._buffer: list[bytes] = []
         self._protocol: Any = None
@@ -157,6 +158,13 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.code} from {self.url}>"
+
+    @property
+    def trailers(self) -> Headers:
+        """The fields behind a chunked body; empty before its end."""
+        if self._trailers is None:
+            self._trailers = Headers()
+        return self._trailers
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """See `IResponse.setPreviousResponse`."""
@@ -211,6 +219,11 @@ class Response:
         """Whether all of the body came, so that its connection is not needed any more."""
         return self._reason is not None and self._source is None
 
+    def trailers_came(self, fields: Sequence[tuple[bytes, bytes]]) -> None:
+        """The body is complete, and these followed it."""
+        for name, value in fields:
+            self.trailers.addRawHeader(name, value)
+
     def received(self, data: bytes) -> None:
         """A piece came."""
         if self.is_wanted and not self._buffer:
@@ -248,7 +261,12 @@ class _Nobody:
 
 def whole() -> Failure:
     """The reason that says that a body is whole."""
+    return Failure(_response_done()())
+
+
+@functools.cache
+def _response_done() -> type[Exception]:
     # Where pyOpenSSL is installed and service_identity is not, this module cannot be imported.
     from twisted.web.client import ResponseDone  # noqa: PLC0415
 
-    return Failure(ResponseDone())
+    return ResponseDone

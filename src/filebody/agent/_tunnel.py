@@ -7,12 +7,13 @@ import os
 import socket
 from typing import Any
 
-import h11
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from filebody.agent._framing import request_head
 from filebody.agent._origin import Origin
+from filebody.agent._parser import Broken, Head, ResponseParser
 from filebody.agent._proxy import Proxy
 from filebody.agent._timer import start, stop
 from filebody.agent._watch import Watch
@@ -20,7 +21,7 @@ from filebody.errors import ConnectTimeout, ProxyError, TransferError
 
 __all__ = ["tunnel"]
 
-_MAX_HEAD_BYTES = 1 << 16
+_MAX_HEAD_BYTES = 1 << 16  # interim responses included
 _RECEIVE_BYTES = 1 << 14
 _MAX_SHOWN = 200
 _HINTS = {
@@ -63,7 +64,15 @@ def tunnel(
 class _Tunnel(Watch):
     """Sends the request, then reads the head of the answer and not a byte more."""
 
-    __slots__ = ("_deadline", "_deferred", "_http", "_proxy", "_received_bytes", "_unsent", "_url")
+    __slots__ = (
+        "_deadline",
+        "_deferred",
+        "_parser",
+        "_proxy",
+        "_received_bytes",
+        "_unsent",
+        "_url",
+    )
 
     def __init__(
         self, reactor: Any, connected: socket.socket, proxy: Proxy, origin: Origin, url: str
@@ -71,9 +80,10 @@ class _Tunnel(Watch):
         super().__init__(reactor, connected)
         self._proxy = proxy
         self._url = url
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
-        self._unsent = self._request(origin)
+        self._parser = ResponseParser()
+        self._parser.expect(b"CONNECT")
         self._received_bytes = 0
+        self._unsent = self._request(origin)
         self._deadline: IDelayedCall | None = None
         self._deferred: Deferred[None] = Deferred(self._leave)
 
@@ -86,50 +96,49 @@ class _Tunnel(Watch):
     def ready(self, dropped: Failure | None) -> None:
         """See `Watch`."""
         try:
-            response = self._exchange()
+            answer = self._exchange()
         except OSError as error:
             self._refused(f"lost the connection ({os.strerror(error.errno or 0)})")
-        except h11.RemoteProtocolError as error:
-            self._refused(f"does not speak HTTP/1.1 ({error})")
         else:
-            if response is not None:
-                self._judge(response)
+            if isinstance(answer, Broken):
+                self._refused(f"does not speak HTTP/1.1 ({answer.reason})")
+            elif answer is not None:
+                self._judge(answer)
             elif dropped is not None:
                 self._refused(f"is watched no more ({dropped.getErrorMessage()})")
             else:
                 self.want(read=not self._unsent, write=bool(self._unsent))
 
-    def _exchange(self) -> h11.Response | None:
+    def _exchange(self) -> Head | Broken | None:
         """Send and receive what can be; the final response, or None while there is none."""
         try:
             while self._unsent:
                 self._unsent = self._unsent[self.socket.send(self._unsent) :]
             while True:
-                event = self._http.next_event()
-                if isinstance(event, h11.Response):
-                    return event
-                if event is h11.NEED_DATA:
-                    data = self.socket.recv(_RECEIVE_BYTES)
-                    self._received_bytes += len(data)
-                    if self._received_bytes > _MAX_HEAD_BYTES:
-                        raise h11.RemoteProtocolError("its answer has no end")
-                    if not data:
-                        raise h11.RemoteProtocolError("it closed the connection")
-                    self._http.receive_data(data)
+                data = self.socket.recv(_RECEIVE_BYTES)
+                if not data:
+                    return Broken("it closed the connection")
+                self._received_bytes += len(data)
+                if self._received_bytes > _MAX_HEAD_BYTES:
+                    return Broken("its head has no end")
+                for event in self._parser.feed(data):
+                    if isinstance(event, Broken) or (isinstance(event, Head) and event.is_final):
+                        return event
         except BlockingIOError:
             return None
 
-    def _judge(self, response: h11.Response) -> None:
-        status = response.status_code
+    def _judge(self, answer: Head) -> None:
+        status = answer.status
         if 200 <= status < 300:
-            if self._http.trailing_data[0]:
+            if self._parser.has_more:
                 self._refused("sent something through the tunnel before it was asked", status)
                 return
             self.want(read=False, write=False)
             stop(self._deadline)
+            self._parser.close()
             self._deferred.callback(None)
             return
-        phrase = "".join(c if c.isprintable() else "?" for c in response.reason.decode("latin-1"))
+        phrase = "".join(c if c.isprintable() else "?" for c in answer.phrase.decode("latin-1"))
         words = f"answered {status} {phrase[:_MAX_SHOWN]}".rstrip()
         hint = _HINTS.get(status)
         self._refused(f"{words}: {hint}" if hint else words, status)
@@ -147,6 +156,7 @@ class _Tunnel(Watch):
 
     def _leave(self, _: object = None) -> None:
         stop(self._deadline)
+        self._parser.close()
         self.close()
 
     def _request(self, origin: Origin) -> bytes:
@@ -155,5 +165,4 @@ class _Tunnel(Watch):
         if self._proxy.credentials is not None:
             token = base64.b64encode(":".join(self._proxy.credentials).encode())
             fields.append((b"Proxy-Authorization", b"Basic " + token))
-        request = h11.Request(method=b"CONNECT", target=authority, headers=fields)
-        return (self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b"")
+        return request_head(b"CONNECT", authority, fields)

@@ -28,13 +28,19 @@ class Turns:
         reactor: Its timers begin the next round.
     """
 
-    __slots__ = ("_is_scheduled", "_line", "_reactor", "_used_seconds")
+    __slots__ = ("_is_running", "_is_scheduled", "_line", "_reactor", "_used_seconds")
 
     def __init__(self, reactor: Any) -> None:
         self._reactor = reactor
         self._line: deque[Callable[[], None]] = deque()
         self._used_seconds = 0.0
         self._is_scheduled = False
+        self._is_running = False
+
+    @property
+    def has_time(self) -> bool:
+        """Whether there is time for a turn now."""
+        return not self._line and self._used_seconds < _ROUND_SECONDS
 
     def take(self, turn: Callable[[], None]) -> bool:
         """Run `turn` now if there is time for it, else when its time has come.
@@ -50,17 +56,10 @@ class Turns:
         return True
 
     def come(self) -> Deferred[None]:
-        """Fires in a turn; at once if there is time for one. What is done then is `spent`."""
-        come = Deferred[None]()
-        if self._line or self._used_seconds >= _ROUND_SECONDS:
-            self.later(lambda: come.callback(None))
-        else:
-            come.callback(None)
+        """Fires in one of the next rounds, in a turn."""
+        come: Deferred[None] = Deferred()
+        self.later(lambda: None if come.called else come.callback(None))
         return come
-
-    def spent(self, seconds: float) -> None:
-        """So much time was used without `take`."""
-        self._used_seconds += seconds
 
     def later(self, turn: Callable[[], None]) -> None:
         """Run `turn` in one of the next rounds."""
@@ -68,10 +67,15 @@ class Turns:
         self._schedule()
 
     def _run(self, turn: Callable[[], None]) -> None:
+        if self._is_running:  # within another turn, whose time it is
+            turn()
+            return
+        self._is_running = True
         begun = time.monotonic()
         try:
             turn()
         finally:
+            self._is_running = False
             self._used_seconds += time.monotonic() - begun
 
     def _schedule(self) -> None:

@@ -8,14 +8,16 @@ import socket
 import ssl
 import struct
 import termios
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-import h11
 from twisted.internet.interfaces import IReadWriteDescriptor
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from filebody.agent._parser import ResponseParser
+from filebody.agent._patience import Patience
 from filebody.agent._turns import Turns
 
 __all__ = ["Wire", "WireOwner"]
@@ -26,8 +28,6 @@ _RST = struct.pack("ii", 1, 0)
 # What one call encrypts: the socket may not take it, and then it must be offered again as it was
 # (SSL_write(3): "bad write retry"), so it is kept. Four records (RFC 8446 section 5.1).
 _TLS_BYTES = 1 << 16
-# A head of more than this is no head.
-_MAX_HEAD_BYTES = 1 << 16
 
 
 class WireOwner(Protocol):
@@ -42,6 +42,9 @@ class WireOwner(Protocol):
     def disconnected(self) -> None:
         """The reactor found the connection gone; what was received can still be read."""
 
+    def expired(self) -> bool:
+        """What `Wire.patience` was set to has passed; see `Patience`."""
+
 
 @implementer(IReadWriteDescriptor)
 class Wire:
@@ -54,7 +57,8 @@ class Wire:
         peer: The name of the other end.
 
     Attributes:
-        http: The state of HTTP/1.1 on it.
+        parser: Of the responses on it.
+        patience: How long its owner waits.
         owner: Who uses it now.
         exchanges: How many exchanges it was used for.
         is_closed: Whether it was closed or aborted by us.
@@ -65,6 +69,7 @@ class Wire:
         "_is_reader",
         "_is_writer",
         "_reactor",
+        "_read_is_parked",
         "_read_waits",
         "_socket",
         "_stuck",
@@ -72,11 +77,13 @@ class Wire:
         "_turns",
         "_wants_read",
         "_wants_write",
+        "_write_is_parked",
         "_write_waits",
         "exchanges",
-        "http",
         "is_closed",
         "owner",
+        "parser",
+        "patience",
         "peer",
     )
 
@@ -89,7 +96,9 @@ class Wire:
         self._wants_read = self._wants_write = False
         self._is_reader = self._is_writer = False
         self._read_waits = self._write_waits = False
-        self.http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        self._read_is_parked = self._write_is_parked = False
+        self.parser = ResponseParser()
+        self.patience = Patience(reactor, self._expired)
         self.owner: WireOwner | None = None
         self.peer = peer
         self.exchanges = 0
@@ -99,17 +108,18 @@ class Wire:
 
     def want_read(self, wanted: bool) -> None:
         """Whether `WireOwner.readable` is to be called."""
-        if wanted and not self._wants_read and self._tls and not self.is_closed:
-            # What TLS has decrypted already the reactor does not see.
+        if wanted and not self._wants_read and self._has_decrypted():
             self._read_waits = True
             self._turns.later(self._read_turn)
-        self._wants_read = wanted
-        self._register()
+        if wanted is not self._wants_read:
+            self._wants_read = wanted
+            self._register()
 
     def want_write(self, wanted: bool) -> None:
         """Whether `WireOwner.writable` is to be called; it is too while something is stuck."""
-        self._wants_write = wanted
-        self._register()
+        if wanted is not self._wants_write:
+            self._wants_write = wanted
+            self._register()
 
     def send(self, view: bytes | memoryview) -> int:
         """Send what the socket takes of `view`.
@@ -177,6 +187,20 @@ class Wire:
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
 
+    def has_input(self) -> bool:
+        """Whether something that nobody has asked for is there: bytes, an end, an error.
+
+        What TLS says for itself (RFC 8446 section 4.6) is not the server's word.
+        """
+        try:
+            return self.receive(1) is not None
+        except OSError:
+            return True
+
+    def _has_decrypted(self) -> bool:
+        """Whether there is something to receive that the reactor does not see."""
+        return self._tls and not self.is_closed and self._socket.pending() > 0  # type: ignore[attr-defined]
+
     def queued_bytes(self) -> int:
         """How many bytes the peer has not acknowledged yet (SIOCOUTQ, tcp(7))."""
         if self.is_closed:
@@ -216,50 +240,61 @@ class Wire:
 
     def doRead(self) -> None:
         """See `IReadDescriptor`."""
-        self._read_waits = True
-        if not self._turns.take(self._read_turn):
+        if self._read_waits:  # for longer than a round: the reactor need not look meanwhile
+            self._read_is_parked = True
             self._register()
+            return
+        self._read_waits = True
+        self._turns.take(self._read_turn)
 
     def doWrite(self) -> None:
         """See `IWriteDescriptor`."""
-        self._write_waits = True
-        if not self._turns.take(self._write_turn):
+        if self._write_waits:
+            self._write_is_parked = True
             self._register()
+            return
+        self._write_waits = True
+        self._turns.take(self._write_turn)
 
     def connectionLost(self, reason: Failure) -> None:  # noqa: ARG002 - the interface's
         """See `IFileDescriptor`: the reactor has dropped this descriptor, or is stopping."""
         self._is_reader = self._is_writer = False
         self._wants_read = self._wants_write = False
-        if not self.is_closed:
-            self._call("disconnected")
+        if self.owner is not None:
+            self._call(self.owner.disconnected)
 
     def _read_turn(self) -> None:
-        self._read_waits = False
-        if self._wants_read and not self.is_closed:
-            self._call("readable")
-        self._register()
+        self._read_waits = self._read_is_parked = False
+        if self._wants_read and self.owner is not None:
+            self._call(self.owner.readable)
+        if self._wants_read is not self._is_reader:
+            self._register()
 
     def _write_turn(self) -> None:
-        self._write_waits = False
-        if self._wants_write and not self.is_closed:
-            self._call("writable")
-        self._register()
+        self._write_waits = self._write_is_parked = False
+        if self._wants_write and self.owner is not None:
+            self._call(self.owner.writable)
+        if self._wants_write is not self._is_writer:
+            self._register()
 
-    def _call(self, name: str) -> None:
+    def _expired(self) -> bool:
+        return self.owner is not None and self.owner.expired()
+
+    def _call(self, call: Callable[[], None]) -> None:
         try:
-            getattr(self.owner, name)()
+            call()
         except Exception:  # noqa: BLE001 - a defect of ours must not stop the others
-            _log.failure("a defect in filebody: {name}", name=name)
+            _log.failure("a defect in filebody")
             self.abort()
 
     def _register(self) -> None:
-        """Bring what the reactor watches in line with what is wanted and does not wait already."""
+        """Bring what the reactor watches in line with what is wanted."""
         is_open = not self.is_closed
-        reads = is_open and self._wants_read and not self._read_waits
+        reads = is_open and self._wants_read and not self._read_is_parked
         if reads is not self._is_reader:
             self._is_reader = reads
             (self._reactor.addReader if reads else self._reactor.removeReader)(self)
-        writes = is_open and self._wants_write and not self._write_waits
+        writes = is_open and self._wants_write and not self._write_is_parked
         if writes is not self._is_writer:
             self._is_writer = writes
             (self._reactor.addWriter if writes else self._reactor.removeWriter)(self)
@@ -270,6 +305,8 @@ class Wire:
         self._socket.close()
         self.owner = None
         self._stuck = b""
+        self.patience.close()
+        self.parser.close()
 
     def _say_farewell(self) -> None:
         """Send close_notify, so that the peer can tell the end from a cut (RFC 8446, 6.1)."""

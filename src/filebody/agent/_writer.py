@@ -11,14 +11,14 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
-import h11
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from filebody.agent._engine import HEADROOM, TAILROOM, Engine
+from filebody.agent._framing import CHUNK_END, chunk_head, last_chunk
 from filebody.agent._hashing import HashingReader
 from filebody.agent._outbox import Allowance, Outbox
 from filebody.agent._rate import RateLimit, RateLimits
@@ -61,6 +61,22 @@ class WriterOwner(Protocol):
 
     def body_stopped(self) -> None:
         """Somebody else has stopped the producer: the body will never be whole."""
+
+
+class _Nobody:
+    """Whose body it is after its end: what is left of an exchange does not hold itself."""
+
+    def body_ready(self) -> None:
+        pass
+
+    def body_failed(self, failure: Failure) -> None:
+        pass
+
+    def body_stopped(self) -> None:
+        pass
+
+
+_NOBODY = _Nobody()
 
 
 class _Draining:
@@ -245,16 +261,14 @@ class BodyWriter:
             raise WrongBodyLength(self._source, self._read_bytes, self._length)
         self._draining = None
         self._is_complete = True
-        if self._length:  # such bodies have no framing: h11 only counts them, and once is enough
-            self._framed(cast("bytes", _Count(self._length)))
-        end = self._wire.http.send(h11.EndOfMessage(headers=list(trailers)))
-        if end:
-            self.outbox.keep(end, is_body=False)
+        if self._length is None:
+            self.outbox.keep(last_chunk(trailers), is_body=False)
         self.wake()
 
     def close(self) -> None:
         """Forget it all: nothing more is to be sent."""
         self._is_closed = True
+        self._owner = _NOBODY
         self._producer = None
         if self._draining is not None:
             self._forget(self._draining)
@@ -398,9 +412,7 @@ class BodyWriter:
         return not left
 
     def _send_chunk(self, buffer: memoryview, count: int) -> bool:
-        piece = buffer[HEADROOM : HEADROOM + count]
-        head, _, tail = self._framed(piece)
-        can_take_more = self.outbox.send_chunk(buffer, count, bytes(head), bytes(tail))
+        can_take_more = self.outbox.send_chunk(buffer, count, chunk_head(count), CHUNK_END)
         self._read_bytes += count
         if self._draining is not None:
             self._draining.taken(count)
@@ -412,27 +424,12 @@ class BodyWriter:
         if self._length is not None:
             self.outbox.keep(piece, is_body=True)
             return
-        for part in self._framed(piece):
-            self.outbox.keep(part, is_body=part is piece)
-
-    def _framed(self, piece: bytes | memoryview) -> list[bytes]:
-        """What h11 makes of a piece; it does not look at the bytes."""
-        return self._wire.http.send_with_data_passthrough(h11.Data(data=cast("bytes", piece))) or []
+        self.outbox.keep(chunk_head(len(piece)), is_body=False)
+        self.outbox.keep(piece, is_body=True)
+        self.outbox.keep(CHUNK_END, is_body=False)
 
     def _end(self, draining: _Draining, failure: Failure | None) -> Pumped | None:
         """Its producer is told; what is to be done next, the loop sees."""
         self._draining = None
         draining.ended(failure)
         return None
-
-
-class _Count:
-    """Stands for so many bytes."""
-
-    __slots__ = ("_count",)
-
-    def __init__(self, count: int) -> None:
-        self._count = count
-
-    def __len__(self) -> int:
-        return self._count

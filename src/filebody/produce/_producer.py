@@ -132,7 +132,7 @@ class FileBodyProducer:
         if self._started:
             raise RuntimeError("startProducing was called before: make a new producer")
         self._started = True
-        done = Deferred[None](self._cancel)
+        done: Deferred[None] = Deferred(self._cancel)
         done.addErrback(self._keep_silent)
         if self._move(Input.START):
             self._done = done
