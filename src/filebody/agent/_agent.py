@@ -248,10 +248,8 @@ class _Job:
                 without_expect = True
                 response.abort()
                 continue
-            if isinstance(fault, CancelledError):
-                raise fault
             delay = None
-            if retries < self._options.retries.limit:
+            if retries < self._options.retries.limit and not isinstance(fault, CancelledError):
                 failed = Failed(
                     method=request.method,
                     is_replayable=is_replayable,
@@ -264,7 +262,12 @@ class _Job:
                     self._options.retries, failed, date_seconds=time.time(), random=random.random
                 )
             if delay is None:
-                return _come_of(response, fault)
+                if response is not None:
+                    return response
+                try:
+                    raise fault or RuntimeError("an attempt without an outcome")
+                finally:
+                    fault = None  # its traceback holds this frame
             retries += 1
             self._tell_retry(request, response, fault, delay)
             if response is not None:
@@ -457,15 +460,6 @@ def _outcome(response: Response | None, fault: Exception | None) -> int | Except
     if fault is None:
         raise RuntimeError("an attempt without an outcome")
     return fault
-
-
-def _come_of(response: Response | None, fault: Exception | None) -> Response:
-    """The response, or what happened instead of it."""
-    if fault is not None:
-        raise fault
-    if response is None:
-        raise RuntimeError("an attempt without an outcome")
-    return response
 
 
 def _value(response: Response | None, name: bytes) -> bytes | None:

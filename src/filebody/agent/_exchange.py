@@ -436,8 +436,7 @@ class Exchange:
         connection next finds it free.
         """
         self._is_due = False
-        if self._reports is not None:
-            self._reports.close()
+        self._end_reports()
         if not self._running.called:
             self._running.callback(self._known_response())
 
@@ -525,8 +524,7 @@ class Exchange:
 
     def _leave(self, *, is_reusable: bool, orderly: bool) -> None:
         """Let go of the wire."""
-        if self._reports is not None:
-            self._reports.close()
+        self._end_reports()
         self._writer.close()
         wire = self._wire
         wire.patience.set(None)
@@ -571,6 +569,11 @@ class Exchange:
             self._fail(self._error(StallTimeout, f"the server took nothing for {seconds:g} s"))
             return False
         return True
+
+    def _end_reports(self) -> None:
+        reports, self._reports = self._reports, None
+        if reports is not None:
+            reports.close()
 
     def _sizes(self) -> tuple[int, int]:
         """How many bytes of the body the wire has taken, and how many the peer acknowledged."""

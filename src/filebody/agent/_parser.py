@@ -194,7 +194,7 @@ class ResponseParser:
             self._break("a field has a control character in it")
         self._fields.append((name, value))
         if self._is_within:
-            self._head_bytes += len(name) + len(value)
+            self._head_bytes += len(name) + len(value) + 4
             if self._head_bytes > _MAX_HEAD_BYTES:
                 self._break("its trailers have no end")
             return
