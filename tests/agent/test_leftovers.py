@@ -17,10 +17,10 @@ import pytest
 from filebody import Body, BytesBody, IterableBody, PathBody
 from filebody.agent import Options
 from tests.agent.sending import SendCase
-from tests.peers.script import Close, ReadBody, ReadHead, Script, ScriptedServer, Send
+from tests.peers.script import Close, ReadBody, ReadHead, Script, ScriptedServer, Send, Step
 
 _UPLOADS = 5
-_STORED: Script = [
+_STORED: list[Step] = [
     ReadHead(),
     ReadBody(),
     Send(b"HTTP/1.1 201 Made\r\nContent-Length: 2\r\n\r\nok"),
