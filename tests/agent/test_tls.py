@@ -13,6 +13,7 @@ import trustme
 from twisted.internet.defer import CancelledError
 
 from filebody.agent._tls import default_context, handshake
+from filebody.agent._turns import Turns
 from filebody.errors import TLSError, TLSTimeout
 from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught, listening
 from tests.peers.certificates import Certificates
@@ -32,6 +33,14 @@ from tests.peers.script import (
 
 URL = "https://host.test/"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+
+class Busy(Turns):
+    """There is always somebody before."""
+
+    def take(self, turn: Callable[[], None]) -> bool:
+        self.later(turn)
+        return False
 
 
 def connect(port: int) -> socket.socket:
@@ -195,6 +204,48 @@ def test_the_wrong_time(
         )
     assert isinstance(error, TLSError)
     assert words in error.reason
+
+
+def test_in_line(driven: Driven, certificates: Certificates, context: ssl.SSLContext) -> None:
+    turns = Busy(driven.reactor)
+    with ScriptedServer(
+        [ReadHead(), ReadBody(), Send(OK), Close()], certificates=certificates
+    ) as s:
+        shaking = handshake(driven.reactor, connect(s.port), context, "localhost", 30, URL, turns)
+        assert not shaking.called
+        with driven.result(shaking) as secured:
+            secured.settimeout(LIMIT_SECONDS)
+            secured.sendall(b"GET / HTTP/1.1\r\nHost: host.test\r\n\r\n")
+            assert secured.recv(100) == OK
+
+
+def test_cancelled_in_line(context: ssl.SSLContext) -> None:
+    hand = Hand()
+    with listening() as listener:
+        connected = connect(listener.getsockname()[1])
+        shaking = handshake(hand, connected, context, "localhost", 30, URL, Busy(hand))
+        shaking.cancel()
+        assert isinstance(caught(shaking), CancelledError)
+        hand.advance(1)
+    assert hand.is_empty
+
+
+def test_it_is_not_watched_while_it_waits_for_long(context: ssl.SSLContext) -> None:
+    hand = Hand()
+    with listening() as listener:
+        connected = connect(listener.getsockname()[1])
+        shaking = handshake(hand, connected, context, "localhost", 30, URL, Busy(hand))
+        hand.advance(0)
+        (reader,) = hand.readers
+        reader.doRead()
+        assert hand.readers
+        reader.doRead()
+        assert not hand.readers
+        hand.advance(0)
+        assert hand.readers == {reader}
+        shaking.cancel()
+        assert isinstance(caught(shaking), CancelledError)
+        assert hand.is_empty
 
 
 def test_too_late(driven: Driven, context: ssl.SSLContext) -> None:

@@ -328,6 +328,7 @@ class _Job:
             url=request.target.url,
             connected=connected,
             secured=lambda version, cipher: self.tell("secured", version=version, cipher=cipher),
+            turns=agent.engine.turns,
         )
         wire = Wire(self._reactor, agent.engine.turns, ready, peers[0] if peers else "")
         if not agent.engine.turns.has_time:

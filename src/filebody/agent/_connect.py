@@ -17,6 +17,7 @@ from filebody.agent._proxy import Proxy
 from filebody.agent._race import race
 from filebody.agent._tls import default_context, handshake
 from filebody.agent._tunnel import tunnel
+from filebody.agent._turns import Turns
 from filebody.agent._unix import connect_unix
 from filebody.errors import ConnectError, ConnectTimeout, ProxyError
 
@@ -52,6 +53,7 @@ def connect(
     url: str,
     connected: Callable[[str], object],
     secured: Callable[[str, str], object],
+    turns: Turns | None = None,
 ) -> Deferred[socket.socket]:
     """Go a route: connect, through the proxy if there is one, and put TLS on it for https.
 
@@ -64,6 +66,7 @@ def connect(
         connected: Called with the peer, an address and port or a path, when there is a connection;
             the peer is the proxy if there is one.
         secured: Called with the version of TLS and the cipher.
+        turns: For the handshakes of TLS; see `handshake`.
 
     Returns:
         Fires with a non-blocking socket that the reactor does not know, an `ssl.SSLSocket` for
@@ -72,7 +75,7 @@ def connect(
         fails it too. It may have fired already. Cancelled, also by what it calls, it closes every
         socket and leaves nothing in the reactor.
     """
-    return _Connecting(reactor, route, tls, timeouts, url, connected, secured).begin()
+    return _Connecting(reactor, route, tls, timeouts, url, connected, secured, turns).begin()
 
 
 class _Connecting:
@@ -90,6 +93,7 @@ class _Connecting:
         "_step",
         "_timeouts",
         "_tls",
+        "_turns",
         "_url",
     )
 
@@ -102,6 +106,7 @@ class _Connecting:
         url: str,
         connected: Callable[[str], object],
         secured: Callable[[str, str], object],
+        turns: Turns | None,
     ) -> None:
         self._reactor = reactor
         self._route = route
@@ -110,6 +115,7 @@ class _Connecting:
         self._url = url
         self._connected = connected
         self._secured = secured
+        self._turns = turns
         self._begun: float = reactor.seconds()
         self._deferred: Deferred[socket.socket] = Deferred(self._cancel)
         self._step: Deferred[Any] | None = None
@@ -160,7 +166,9 @@ class _Connecting:
             return
         context = self._tls or default_context()
         self._do(
-            handshake(self._reactor, connected, context, origin.host, seconds, self._url),
+            handshake(
+                self._reactor, connected, context, origin.host, seconds, self._url, self._turns
+            ),
             self._is_secured,
         )
 

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from filebody.agent._timer import start, stop
+from filebody.agent._turns import Turns
 from filebody.agent._watch import Watch
 from filebody.errors import TLSError, TLSTimeout, TransferError
 
@@ -62,6 +63,7 @@ def handshake(
     server_hostname: str,
     seconds: float | None,
     url: str,
+    turns: Turns | None = None,
 ) -> Deferred[ssl.SSLSocket]:
     """Put TLS on a connection.
 
@@ -72,6 +74,7 @@ def handshake(
         server_hostname: Whom the certificate must be for: a name in ASCII or an address.
         seconds: How long it may take; None for as long as it does.
         url: What it is for, for errors.
+        turns: Where there may be many handshakes at a time, each of which takes a millisecond.
 
     Returns:
         Fires with a non-blocking socket that the reactor does not know. A cut without a farewell
@@ -93,7 +96,7 @@ def handshake(
         failed: Deferred[ssl.SSLSocket] = Deferred()
         failed.errback(_explained(url, name, error))
         return failed
-    return _Handshake(reactor, wrapped, name, url).begin(seconds)
+    return _Handshake(reactor, wrapped, name, url, turns).begin(seconds)
 
 
 class _Handshake(Watch):
@@ -101,8 +104,10 @@ class _Handshake(Watch):
 
     __slots__ = ("_deadline", "_deferred", "_name", "_secured", "_url")
 
-    def __init__(self, reactor: Any, secured: ssl.SSLSocket, name: str, url: str) -> None:
-        super().__init__(reactor, secured)
+    def __init__(
+        self, reactor: Any, secured: ssl.SSLSocket, name: str, url: str, turns: Turns | None
+    ) -> None:
+        super().__init__(reactor, secured, turns)
         self._secured = secured
         self._name = name
         self._url = url
@@ -112,7 +117,7 @@ class _Handshake(Watch):
     def begin(self, seconds: float | None) -> Deferred[ssl.SSLSocket]:
         """Say hello."""
         self._deadline = start(self._reactor, seconds, self._too_late)
-        self.ready(None)
+        self.come()
         return self._deferred
 
     def ready(self, dropped: Failure | None) -> None:
