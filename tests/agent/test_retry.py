@@ -119,6 +119,15 @@ def test_only_what_can_be_repeated_is(method: bytes, is_replayable: bool, any_me
     assert (delay(lost, retries) is not None) is may
 
 
+@pytest.mark.parametrize("method", [b"POST", b"PATCH"])
+def test_what_was_never_sent_is_repeated_whatever_it_is(method: bytes) -> None:
+    for error in PASSING:
+        never_sent = isinstance(error, (ConnectError, ConnectTimeout, TLSTimeout, ProxyError))
+        failed = attrs.evolve(REFUSED, method=method, outcome=error)
+        assert (delay(failed) is not None) is never_sent
+        assert delay(attrs.evolve(failed, is_replayable=False)) is None
+
+
 def test_idempotent_methods_are_those_of_the_rfc() -> None:
     assert {b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"} == IDEMPOTENT
 

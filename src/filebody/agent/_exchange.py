@@ -10,7 +10,6 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import PotentialDataLoss
 from twisted.web.http_headers import Headers
 
 from filebody.agent import _parser as parser
@@ -22,7 +21,7 @@ from filebody.agent._options import Informational, Options
 from filebody.agent._phase import OPEN, SENDS, TABLE, Event, Phase
 from filebody.agent._rate import RateLimits
 from filebody.agent._reports import Reports
-from filebody.agent._response import ClientRequest, Response, whole
+from filebody.agent._response import ClientRequest, Response, until_close, whole
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
@@ -478,7 +477,7 @@ class Exchange:
             self._move(Event.END)
             self._leave(is_reusable=False, orderly=self._body_is_out)
             self._is_due = True
-            response.finished(Failure(PotentialDataLoss()))
+            response.finished(until_close())
             self._owner.tell("ended", error=None)
         elif (
             self._phase in (Phase.HOLDING, Phase.HELD)

@@ -67,7 +67,8 @@ class Retries:
     """Which failures are tried again, and when.
 
     Only what can be repeated is: the body must be replayable and the method idempotent (RFC 9110
-    section 9.2.2), unless `any_method` says that repeating is harmless.
+    section 9.2.2), unless `any_method` says that repeating is harmless, or there was no connection
+    on which it could have been sent.
 
     Attributes:
         limit: How many times to try again after the first; 0 for never.

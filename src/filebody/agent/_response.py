@@ -14,7 +14,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
-__all__ = ["BodySource", "ClientRequest", "Response", "whole"]
+__all__ = ["BodySource", "ClientRequest", "Response", "until_close", "whole"]
 
 
 @implementer(IClientRequest)
@@ -270,3 +270,11 @@ def _response_done() -> type[Exception]:
     from twisted.web.client import ResponseDone  # noqa: PLC0415
 
     return ResponseDone
+
+
+def until_close() -> Failure:
+    """The reason that says that a body ended with its connection, and that it may lack its end."""
+    # With it come Twisted's HTTP/2 and server, which take a while.
+    from twisted.web.http import PotentialDataLoss  # noqa: PLC0415
+
+    return Failure(PotentialDataLoss())

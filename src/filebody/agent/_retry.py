@@ -38,6 +38,8 @@ _PASSING: Final = (
     StallTimeout,
     ResponseTimeout,
 )
+# Before there is a connection nothing of the request can have had an effect.
+_UNSENT: Final = (ConnectError, ConnectTimeout, TLSTimeout, ProxyError)
 
 
 @attrs.frozen(kw_only=True)
@@ -127,8 +129,9 @@ def _is_worth_it(retries: Retries, failed: Failed) -> bool:
         may_pass = is_passing(failed.outcome)
     else:
         may_pass = failed.outcome in retries.statuses
+    any_method = retries.any_method or isinstance(failed.outcome, _UNSENT)
     return may_pass and may_replace(
-        failed.method, is_replayable=failed.is_replayable, any_method=retries.any_method
+        failed.method, is_replayable=failed.is_replayable, any_method=any_method
     )
 
 
