@@ -17,8 +17,8 @@ from twisted.internet.defer import Deferred
 __all__ = ["SLICE_SECONDS", "Turns"]
 
 # How long one turn may last, and all turns of a round together.
-SLICE_SECONDS = 0.002
-_ROUND_SECONDS = 0.004
+SLICE_SECONDS = 0.001
+_ROUND_SECONDS = 0.003
 
 
 class Turns:
