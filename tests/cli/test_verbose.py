@@ -34,7 +34,7 @@ def test_an_exchange(tmp_path: Path) -> None:
         peer.head()
         peer.socket.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
         peer.body()
-        peer.answer(201, Set_Cookie="id=s3cret", X_Place="here\x1b[2J")
+        peer.answer(201, Set_Cookie="id=s3cret", X_Place="here\x9b2J")
 
     (tmp_path / "f").write_bytes(b"content")
     with serving(script) as server:
@@ -53,7 +53,7 @@ def test_an_exchange(tmp_path: Path) -> None:
         "* the body is out: 7 bytes",
         "< 201 Created",
         "< Set-Cookie: ***",
-        "< X-Place: here\\x1b[2J",
+        "< X-Place: here\\x9b2J",
     ]
     found = [part for part in expected if any(line.startswith(part) for line in lines)]
     assert found == expected, outcome.err

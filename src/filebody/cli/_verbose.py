@@ -53,7 +53,7 @@ class Trace(ExchangeListener):
 
     def request_sent(self, moment: Moment, head: bytes) -> None:  # noqa: ARG002
         """See `ExchangeListener`."""
-        for line in head.decode("latin-1").rstrip("\r\n").split("\r\n"):
+        for line in _text(head).rstrip("\r\n").split("\r\n"):
             self._line(">", line)
 
     def informational(self, moment: Moment, status: int) -> None:  # noqa: ARG002
@@ -73,7 +73,7 @@ class Trace(ExchangeListener):
         """The final response: its fields, which the stages do not have."""
         for name, values in response.headers.getAllRawHeaders():
             for value in values:
-                self._line("<", f"{name.decode('latin-1')}: {value.decode('latin-1')}")
+                self._line("<", f"{_text(name)}: {_text(value)}")
 
     def _begin(self, moment: Moment) -> None:
         """Say where it goes from here, if that is news."""
@@ -91,3 +91,8 @@ class Trace(ExchangeListener):
     def _line(self, mark: str, text: str) -> None:
         if self._say is not None:
             self._say(one_line(f"{mark} {without_secrets(text)}"))
+
+
+def _text(field: bytes) -> str:
+    """What is not UTF-8 is shown as what it is."""
+    return field.decode("utf-8", "backslashreplace")
