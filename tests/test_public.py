@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 import types
 from typing import Any
 
@@ -35,6 +37,20 @@ PUBLIC = {
 @pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
 def test_names(module: types.ModuleType) -> None:
     assert sorted(module.__all__) == sorted(PUBLIC[module].split())
+
+
+def test_names_are_found_where_they_are_asked_for() -> None:
+    assert set(filebody.__all__) <= set(dir(filebody))
+    with pytest.raises(AttributeError, match="'filebody' has no attribute 'Nobody'"):
+        filebody.Nobody  # noqa: B018
+
+
+def test_bodies_and_errors_need_no_twisted() -> None:
+    code = (
+        "import sys, filebody; filebody.PathBody; filebody.UsageError; filebody.body;"
+        "sys.exit(any(name.startswith(('twisted', 'zope')) for name in sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0
 
 
 def documented(name: str, thing: Any) -> list[str]:

@@ -2,54 +2,61 @@
 
 Sends files over HTTP without blocking the event loop, losing a byte, or calling a damaged upload
 a success. `FileBodyProducer` is a drop-in for Twisted's; a `Body` says what to send.
+
+What is asked for is imported then: bodies and errors need no Twisted, and to import all of it
+takes longer than to send a small file.
 """
 
-from filebody.agent import UploadAgent
-from filebody.body import (
-    Body,
-    BytesBody,
-    ConcatBody,
-    DigestBody,
-    EncodedBody,
-    FileBody,
-    FormField,
-    IterableBody,
-    MultipartBody,
-    PathBody,
-    Reader,
-    SliceBody,
-    WaitBy,
-    as_body,
-)
-from filebody.errors import (
-    BodyChanged,
-    BodyError,
-    BodyReadError,
-    BodyShrank,
-    BodyStopped,
-    ConnectError,
-    ConnectionLost,
-    ConnectTimeout,
-    DigestMismatch,
-    EarlySuccess,
-    FilebodyError,
-    NotReplayable,
-    ProtocolError,
-    ProxyError,
-    RedirectError,
-    RemoteError,
-    ResponseTimeout,
-    StallTimeout,
-    TLSError,
-    TLSTimeout,
-    TotalTimeout,
-    TransferError,
-    TransferTimeout,
-    UsageError,
-    WrongBodyLength,
-)
-from filebody.produce import FileBodyProducer, IReaderConsumer
-from filebody.progress import Progress
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from filebody.agent import UploadAgent
+    from filebody.body import (
+        Body,
+        BytesBody,
+        ConcatBody,
+        DigestBody,
+        EncodedBody,
+        FileBody,
+        FormField,
+        IterableBody,
+        MultipartBody,
+        PathBody,
+        Reader,
+        SliceBody,
+        WaitBy,
+        as_body,
+    )
+    from filebody.errors import (
+        BodyChanged,
+        BodyError,
+        BodyReadError,
+        BodyShrank,
+        BodyStopped,
+        ConnectError,
+        ConnectionLost,
+        ConnectTimeout,
+        DigestMismatch,
+        EarlySuccess,
+        FilebodyError,
+        NotReplayable,
+        ProtocolError,
+        ProxyError,
+        RedirectError,
+        RemoteError,
+        ResponseTimeout,
+        StallTimeout,
+        TLSError,
+        TLSTimeout,
+        TotalTimeout,
+        TransferError,
+        TransferTimeout,
+        UsageError,
+        WrongBodyLength,
+    )
+    from filebody.produce import FileBodyProducer, IReaderConsumer
+    from filebody.progress import Progress
 
 __all__ = [
     "Body",
@@ -96,3 +103,23 @@ __all__ = [
     "WrongBodyLength",
     "as_body",
 ]
+
+# The lighter ones first: each needs none of those behind it.
+_ROOMS = ("errors", "progress", "body", "produce", "agent")
+
+
+def __getattr__(name: str) -> object:
+    if name in _ROOMS:
+        return import_module(f"filebody.{name}")
+    if name in __all__:
+        for room in _ROOMS:
+            module = import_module(f"filebody.{room}")
+            if name in module.__all__:
+                thing: object = getattr(module, name)
+                globals()[name] = thing
+                return thing
+    raise AttributeError(f"module 'filebody' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -103,10 +103,24 @@ def test_the_installed_command(tmp_path: Path) -> None:
     assert done.stdout.startswith("filebody ")
 
 
-def test_help_imports_no_reactor(tmp_path: Path) -> None:
+@pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["--version"]])
+def test_what_sends_nothing_is_not_imported_for_help(arguments: list[str], tmp_path: Path) -> None:
     code = (
-        "import sys; from filebody.cli import main; main(['--help']);"
-        "assert 'twisted.internet.reactor' not in sys.modules;"
-        "assert 'rich' not in sys.modules"
+        f"import sys; from filebody.cli import main; main({arguments});"
+        "heavy = {'twisted', 'ssl', 'rich', 'filebody.agent', 'filebody.body'} & set(sys.modules);"
+        "sys.exit(f'imported: {heavy}' if heavy else 0)"
     )
-    assert python(code, cwd=tmp_path).code == 0
+    outcome = python(code, cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_hardly_anything_is_imported_before_ctrl_c_is_taken_care_of(tmp_path: Path) -> None:
+    code = (
+        "import sys; before = set(sys.modules); import filebody.cli;"
+        "print(sorted(name for name in set(sys.modules) - before if '.' not in name))"
+    )
+    outcome = python(code, cwd=tmp_path)
+    assert outcome.code == 0
+    assert "click" not in outcome.out
+    assert "attr" not in outcome.out
+    assert "twisted" not in outcome.out

@@ -1,11 +1,7 @@
 """The `filebody` command: the only room that prints."""
 
-from __future__ import annotations
-
-import importlib.util
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 
 __all__ = ["main"]
@@ -25,7 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     _end_quietly_when_interrupted()
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    from importlib.util import find_spec  # noqa: PLC0415 - nothing before Ctrl-C is taken care of
+
+    missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
         print(  # noqa: T201 - the room that prints, without what it prints with
             f"filebody: the command needs {missing[0]}, which is not installed: "
@@ -44,6 +42,8 @@ def _end_quietly_when_interrupted() -> None:
     Imports take a while, and Python would show where in them it was. What a shell ignores for a
     command in the background stays ignored.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    if is_main and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        try:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        except ValueError:  # not in the main thread, which is not interrupted here
+            return
