@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import difflib
-import importlib.metadata
 import signal
-import traceback
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -305,10 +304,12 @@ def _path_of(arguments: Sequence[str]) -> str:
 
 
 def _tell_bug(screen: Screen, error: Exception, arguments: Sequence[str]) -> int:
+    from importlib.metadata import version  # noqa: PLC0415 - takes longer than all of --help
+
     if "--debug" in arguments:
-        traceback.print_exc()
+        sys.excepthook(type(error), error, error.__traceback__)
     screen.error(
-        f"a fault in filebody {importlib.metadata.version('filebody')}: {type(error).__name__}: "
+        f"a fault in filebody {version('filebody')}: {type(error).__name__}: "
         f"{error}; run the same with --debug for what to report"
     )
     return ExitCode.BUG
