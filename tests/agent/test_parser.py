@@ -42,7 +42,7 @@ WHOLE = [
         [
             Head(200, b"OK", V11, [(b"Content-Length", b"2"), (b"X", b"a b")], 2, False),
             b"ok",
-            End([]),
+            End(()),
         ],
         True,
         id="length",
@@ -52,7 +52,7 @@ WHOLE = [
         [
             Head(200, b"OK", V11, [(b"Transfer-Encoding", b"chunked")], None, False),
             b"ok",
-            End([(b"T", b"v")]),
+            End(((b"T", b"v"),)),
         ],
         True,
         id="chunked",
@@ -69,7 +69,7 @@ WHOLE = [
                 False,
             ),
             b"ok",
-            End([]),
+            End(()),
         ],
         False,
         id="chunked wins",
@@ -79,7 +79,7 @@ WHOLE = [
     ),
     pytest.param(
         b"HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
-        [Head(200, b"OK", V10, [(b"Content-Length", b"0")], 0, False), End([])],
+        [Head(200, b"OK", V10, [(b"Content-Length", b"0")], 0, False), End(())],
         False,
         id="1.0",
     ),
@@ -94,7 +94,7 @@ WHOLE = [
                 0,
                 False,
             ),
-            End([]),
+            End(()),
         ],
         True,
         id="1.0 kept",
@@ -105,7 +105,7 @@ WHOLE = [
             Head(
                 204, b"", V11, [(b"Connection", b"x, close"), (b"Content-Length", b"5")], 0, False
             ),
-            End([]),
+            End(()),
         ],
         False,
         id="204 and close",
@@ -125,7 +125,7 @@ WHOLE = [
         [
             Head(200, b"OK", V11, [(b"X", b"a  b"), (b"Content-Length", b"2")], 2, False),
             b"ok",
-            End([]),
+            End(()),
         ],
         True,
         id="bare LF and a folded field",
@@ -174,7 +174,7 @@ def test_the_answer_to_head_has_no_body() -> None:
         assert isinstance(end, End)
         assert parser.is_reusable
     parser.expect(b"GET")
-    assert parser.feed(OK + b"Content-Length: 2\r\n\r\nok")[1:] == [b"ok", End([])]
+    assert parser.feed(OK + b"Content-Length: 2\r\n\r\nok")[1:] == [b"ok", End(())]
     parser.close()
 
 

@@ -27,7 +27,7 @@ from filebody.agent._pool import Pool, PoolLimits
 from filebody.agent._proxy import Proxies, Proxy
 from filebody.agent._rate import RateLimit
 from filebody.agent._redirect import CHANGES, Request, redirected
-from filebody.agent._response import ClientRequest, Response
+from filebody.agent._response import Response
 from filebody.agent._retry import Failed, delay_seconds, may_replace
 from filebody.agent._tls import default_context
 from filebody.agent._wire import Wire
@@ -342,7 +342,6 @@ class _Job:
 
     async def _terms(self, request: Request, *, without_expect: bool) -> Terms:
         content = self._content
-        target = request.target
         producer = digest = None
         length: int | None = 0
         if content is not None:
@@ -355,7 +354,7 @@ class _Job:
                     length = None
         head = make_head(
             request.method,
-            target,
+            request.target,
             request.headers,
             has_body=content is not None,
             length=length,
@@ -364,11 +363,11 @@ class _Job:
         )
         return Terms(
             head=head,
-            request=ClientRequest(request.method, target.url.encode(), request.headers),
+            request=request,
             producer=producer,
+            source="" if content is None else content.source,
             length=length,
             begun=None if content is None else content.begun,
-            url=target.url,
             options=self._options,
             digest=digest,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
@@ -43,6 +43,7 @@ class Content:
 
     Attributes:
         producer: Of the current attempt.
+        body: The `Body` behind it, if there is one.
 
     Raises:
         TypeError: It is neither.
@@ -52,18 +53,14 @@ class Content:
     def __init__(self, given: object) -> None:
         if isinstance(given, Body):
             given = FileBodyProducer(given)
-        if not IBodyProducer.providedBy(given):
+        elif not IBodyProducer.providedBy(given):
             raise TypeError(
                 f"{type(given).__name__} is no body: pass an IBodyProducer or a filebody.Body"
             )
-        self._first = cast("Producer", given)
+        self.body = given.body if isinstance(given, FileBodyProducer) else None
+        self._first: Producer = given
         self.producer = self._first
         self._has_begun = False
-
-    @property
-    def body(self) -> Body | None:
-        """The `Body` behind it, if there is one."""
-        return self._first.body if isinstance(self._first, FileBodyProducer) else None
 
     @property
     def is_replayable(self) -> bool:
@@ -95,7 +92,7 @@ class Content:
             return
         if not self.is_replayable or not isinstance(self._first, FileBodyProducer):
             raise NotReplayable(self.source)
-        self.producer = cast("Producer", self._first.again())
+        self.producer = self._first.again()
         self._has_begun = False
 
     def close(self) -> None:

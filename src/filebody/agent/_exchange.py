@@ -10,7 +10,6 @@ import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http_headers import Headers
 
 from filebody.agent import _parser as parser
 from filebody.agent._content import Producer
@@ -20,8 +19,9 @@ from filebody.agent._fields import Head
 from filebody.agent._options import Informational, Options
 from filebody.agent._phase import OPEN, SENDS, TABLE, Event, Phase
 from filebody.agent._rate import RateLimits
+from filebody.agent._redirect import Request
 from filebody.agent._reports import Reports
-from filebody.agent._response import ClientRequest, Response, until_close, whole
+from filebody.agent._response import Response, until_close, whole
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
@@ -50,21 +50,21 @@ class Terms:
 
     Attributes:
         head: The request up to its body.
-        request: The same for the response.
+        request: What that was made of.
         producer: Of the body, or None.
+        source: The body's name, for messages.
         length: Of the body in bytes; None to send it in chunks.
         begun: Called when the producer is started, or None.
-        url: Where to, for messages.
         options: The user's.
         digest: What goes with the body, or None.
     """
 
     head: Head
-    request: ClientRequest
+    request: Request
     producer: Producer | None
+    source: str
     length: int | None
     begun: Callable[[], None] | None
-    url: str
     options: Options
     digest: DigestField | None
 
@@ -136,7 +136,7 @@ class Exchange:
             self,
             head=terms.head.data,
             length=terms.length,
-            source=_source_of(terms.producer),
+            source=terms.source,
             limit=RateLimits(limits) if any(limits) else None,
             hashing=None if terms.digest is None else terms.digest.hashing,
         )
@@ -259,7 +259,7 @@ class Exchange:
 
     def body_stopped(self) -> None:
         """See `WriterOwner.body_stopped`."""
-        self._fail(BodyStopped(_source_of(self._terms.producer), self.sent_bytes))
+        self._fail(BodyStopped(self._terms.source, self.sent_bytes))
 
     # What the response says.
 
@@ -294,9 +294,9 @@ class Exchange:
         if self._phase not in SENDS:  # it ended while this stood in line
             return
         producer = self._terms.producer
-        self._wait()
         if producer is None:
             self._writer.complete(())
+            self.writable()
             return
         self.has_begun_body = True
         if self._terms.begun is not None:
@@ -309,6 +309,8 @@ class Exchange:
             return
         done.addCallbacks(self._produced, self._not_produced)
         self.writable()
+        if self._phase in SENDS:
+            self._wait()
 
     def _produced(self, _: object) -> None:
         if self._phase not in SENDS:
@@ -401,19 +403,7 @@ class Exchange:
     def _final(self, head: parser.Head) -> None:
         was_expecting = self._phase is Phase.EXPECTING
         self._owner.tell("first_byte", status=head.status)
-        headers = Headers()
-        for name, value in head.fields:
-            headers.addRawHeader(name, value)
-        self._response = Response(
-            version=head.version,
-            code=head.status,
-            phrase=head.phrase,
-            headers=headers,
-            length=head.length,
-            request=self._terms.request,
-            url=self._terms.url,
-            source=self,
-        )
+        self._response = Response(head, self._terms.request, self)
         self._move(Event.ACCEPTED if head.status < 300 else Event.REFUSAL)
         if self._phase is Phase.REFUSED:
             self._stop_sending()
@@ -489,7 +479,7 @@ class Exchange:
             self._is_cut = True
             self._wire.want_read(False)
         elif self._phase in (Phase.HOLDING, Phase.HELD) and response is not None:
-            self._fail(EarlySuccess(self._terms.url, self.sent_bytes, response.code))
+            self._fail(EarlySuccess(self._terms.request.target.url, self.sent_bytes, response.code))
         elif response is not None:
             self._fail(self._error(ConnectionLost, "the connection ended within the response"))
         else:
@@ -539,7 +529,7 @@ class Exchange:
         self._phase = TABLE[self._phase, event]
 
     def _error(self, kind: type[Any], reason: str) -> Exception:
-        error: Exception = kind(self._terms.url, self.sent_bytes, reason)
+        error: Exception = kind(self._terms.request.target.url, self.sent_bytes, reason)
         return error
 
     # Time.
@@ -578,11 +568,6 @@ class Exchange:
         """How many bytes of the body the wire has taken, and how many the peer acknowledged."""
         sent = self.sent_bytes
         return sent, max(0, sent - self._wire.queued_bytes())
-
-
-def _source_of(producer: Producer | None) -> str:
-    body = getattr(producer, "body", None)
-    return str(getattr(body, "source", None) or type(producer).__name__)
 
 
 def _quietly(call: Callable[[], object]) -> None:

@@ -7,6 +7,7 @@ here: where a body ends, what may be used again, and what is HTTP/2 or endless i
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import attrs
 import httptools
@@ -54,7 +55,10 @@ class End:
         trailers: The fields behind a chunked body.
     """
 
-    trailers: list[tuple[bytes, bytes]]
+    trailers: Sequence[tuple[bytes, bytes]]
+
+
+_BARE_END = End(())
 
 
 @attrs.frozen
@@ -263,7 +267,7 @@ class ResponseParser:
 
     def _complete(self) -> None:
         self._is_over = True
-        self._events.append(End(self._fields))
+        self._events.append(End(tuple(self._fields)) if self._fields else _BARE_END)
 
 
 def _lower(text: str) -> str:

@@ -14,6 +14,9 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
+from filebody.agent._parser import Head
+from filebody.agent._redirect import Request
+
 __all__ = ["BodySource", "ClientRequest", "Response", "until_close", "whole"]
 
 
@@ -97,9 +100,7 @@ class Response:
         version: Such as `(b"HTTP", 1, 1)`.
         code: The status code.
         phrase: The reason phrase.
-        headers: The header fields.
         length: Of the body in bytes, or `UNKNOWN_LENGTH`.
-        request: What was asked.
         previousResponse: The redirection that led here, or None.
         url: Where this came from, after redirections.
         attempts: How many attempts were made, this one included.
@@ -109,7 +110,10 @@ class Response:
 
     __slots__ = (
         "__provides__",
+        "_asked",
         "_buffer",
+        "_fields",
+        "_headers",
         "_is_over",
         "_is_paused",
         "_protocol",
@@ -118,37 +122,25 @@ class Response:
         "_trailers",
         "attempts",
         "code",
-        "headers",
         "length",
         "phrase",
         "previousResponse",
-        "request",
         "url",
         "version",
     )
 
-    def __init__(
-        self,
-        *,
-        version: tuple[bytes, int, int],
-        code: int,
-        phrase: bytes,
-        headers: Headers,
-        length: int | None,
-        request: ClientRequest,
-        url: str,
-        source: BodySource,
-    ) -> None:
-        self.version = version
-        self.code = code
-        self.phrase = phrase
-        self.headers = headers
-        self.length = UNKNOWN_LENGTH if length is None else length
-        self.request = request
+    def __init__(self, head: Head, asked: Request, source: BodySource) -> None:
+        self.version = head.version
+        self.code = head.status
+        self.phrase = head.phrase
+        self.length = UNKNOWN_LENGTH if head.length is None else head.length
         self.previousResponse: IResponse | None = None
-        self.url = url
+        self.url = asked.target.url
         self.attempts = 1
         self._trailers: Headers | None = None
+        self._asked = asked
+        self._fields = head.fields
+        self._headers: Headers | None = None
         self._source: BodySource | None = source
         self._buffer: list[bytes] = []
         self._protocol: Any = None
@@ -158,6 +150,21 @@ class Response:
 
     def __repr__(self) -> str:
         return f"<Response {self.code} from {self.url}>"
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        if self._headers is None:  # many look at the status and at nothing else
+            self._headers = Headers()
+            for name, value in self._fields:
+                self._headers.addRawHeader(name, value)
+        return self._headers
+
+    @property
+    def request(self) -> ClientRequest:
+        """What was asked."""
+        asked = self._asked
+        return ClientRequest(asked.method, asked.target.url.encode(), asked.headers)
 
     @property
     def trailers(self) -> Headers:
