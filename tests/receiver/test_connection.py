@@ -85,7 +85,12 @@ REFUSED = {
     "part": Script(
         put("/x", BODY, "Content-Range: bytes 0-13/20"), 400, "parts", keeps_connection=False
     ),
-    "coding": Script(put("/x", BODY, "Content-Encoding: gzip"), 415, "", keeps_connection=False),
+    "coding": Script(put("/x", BODY, "Content-Encoding: br"), 415, "gzip", keeps_connection=False),
+    "coded twice": Script(
+        put("/x", BODY, "Content-Encoding: gzip, gzip"), 415, "once", keeps_connection=False
+    ),
+    "not gzip": Script(put("/x", BODY, "Content-Encoding: gzip"), 400, "is not gzip"),
+    "nothing is not gzip": Script(put("/x", b"", "Content-Encoding: gzip"), 400, "ended before"),
     "form": Script(
         head("POST", "/x", "Content-Length: 2", "Content-Type: multipart/form-data; boundary=b")
         + b"--",

@@ -21,8 +21,8 @@ SUPPORTED: Final[Mapping[str, int]] = {
     for algorithm in ("sha-256", "sha-512")
 }
 
-# Content-Digest is about the bytes of the message, Repr-Digest about those of the representation:
-# the same bytes here, for codings and ranges are refused.
+# Content-Digest is about the bytes of the message, Repr-Digest about those of the representation,
+# with its coding: the same bytes here, for ranges are refused.
 _FIELDS = (b"content-digest", b"repr-digest")
 
 

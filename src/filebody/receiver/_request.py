@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from filebody.receiver._coding import CODINGS
 from filebody.receiver._config import is_loopback
 from filebody.receiver._digest import requested
 from filebody.receiver._names import Name, Target, parse_target
@@ -36,7 +37,8 @@ class Upload:
         name: Where to.
         target: The same, as it was asked for.
         length: How many bytes will come; None for a chunked body.
-        promised: The digests that the head promises.
+        promised: The digests that the head promises, of the body as it is sent.
+        coding: The content coding of the body, one of `CODINGS`; None for the file itself.
         create_only: Whether the client wants no file replaced.
     """
 
@@ -44,6 +46,7 @@ class Upload:
     target: Target
     length: int | None
     promised: Mapping[str, bytes]
+    coding: str | None
     create_only: bool
 
 
@@ -121,6 +124,7 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
         target=target,
         length=size,
         promised=requested(request.headers),
+        coding=_coding(request),
         create_only=field(request, b"if-none-match") == "*",
     )
 
@@ -152,14 +156,6 @@ def _check_meaning(request: h11.Request) -> None:
     if field(request, b"content-range") is not None:
         # RFC 9110 section 14.5: storing a part as if it were the whole would destroy the file.
         raise Refusal(400, "parts of files are not stored: send it whole, without Content-Range")
-    codings = (field(request, b"content-encoding") or "").replace(" ", "").lower().split(",")
-    if set(codings) - {"", "identity"}:
-        # RFC 9110 section 15.5.16 has Accept-Encoding say what would do.
-        raise Refusal(
-            415,
-            "send the file itself: with Content-Encoding something else would be stored",
-            [("Accept-Encoding", "identity")],
-        )
     media_type = (field(request, b"content-type") or "").partition(";")[0].strip().lower()
     if request.method == b"POST" and media_type == "multipart/form-data":
         raise Refusal(
@@ -170,6 +166,24 @@ def _check_meaning(request: h11.Request) -> None:
     expectation = field(request, b"expect")
     if expectation is not None and expectation.lower() != "100-continue":
         raise Refusal(417, "the only expectation that can be met is 100-continue")
+
+
+def _coding(request: h11.Request) -> str | None:
+    listed = (field(request, b"content-encoding") or "").lower().split(",")
+    codings = [coding for part in listed if (coding := part.strip()) not in {"", "identity"}]
+    if not codings:
+        return None
+    # RFC 9110 section 8.4.1.3: the old name means the same.
+    coding = codings[0].removeprefix("x-") if codings[0] == "x-gzip" else codings[0]
+    if len(codings) == 1 and coding in CODINGS:
+        return coding
+    # RFC 9110 section 15.5.16 has Accept-Encoding say what would do.
+    raise Refusal(
+        415,
+        f"a body with Content-Encoding: {', '.join(codings)} cannot be decoded here: send the "
+        f"file itself, or coded once with one of {', '.join(CODINGS)}",
+        [("Accept-Encoding", ", ".join(CODINGS))],
+    )
 
 
 def _name(host: str) -> str:

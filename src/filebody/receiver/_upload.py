@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from filebody.receiver._digest import merge, requested
+from filebody.receiver._coding import CodedIncoming
+from filebody.receiver._digest import SUPPORTED, merge, requested
 from filebody.receiver._events import Aborted, Stored
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import too_large
@@ -44,13 +45,9 @@ class Reception:
     def start(self, *, has_body: bool) -> None:
         """Make the checks that need the disk, and open a temporary file."""
         self._has_body = has_body
-        self._site.workers.run(
-            self._site.store.begin,
-            self._upload.name,
-            length=self._upload.length,
-            algorithms=tuple(self._upload.promised),
-            create_only=self._upload.create_only,
-        ).addCallbacks(self._begun, self._failed).addErrback(self._connection.fail)
+        self._site.workers.run(self._open).addCallbacks(self._begun, self._failed).addErrback(
+            self._connection.fail
+        )
 
     def body_received(self, data: bytes | bytearray) -> None:
         """Pass a piece on to the disk."""
@@ -91,7 +88,27 @@ class Reception:
             )
         )
 
-    def _begun(self, incoming: Incoming) -> None:
+    def _open(self) -> Incoming | CodedIncoming:
+        # In a worker thread.
+        upload = self._upload
+        promised = tuple(upload.promised)
+        incoming = self._site.store.begin(
+            upload.name,
+            length=upload.length,
+            algorithms=() if upload.coding else promised,
+            create_only=upload.create_only,
+        )
+        if upload.coding is None:
+            return incoming
+        return CodedIncoming(
+            incoming,
+            upload.coding,
+            # A chunked body's trailer may ask for any of them, and it cannot be read again.
+            algorithms=promised if upload.length is not None else SUPPORTED,
+            max_size=self._site.config.max_size,
+        )
+
+    def _begun(self, incoming: Incoming | CodedIncoming) -> None:
         if self._is_over:
             self._site.workers.run(incoming.abort)
             return
@@ -102,7 +119,8 @@ class Reception:
             on_full=self._connection.pace.hold,
             on_room=self._room_made,
             on_failure=self._failed,
-            tap=self._connection.tap(),
+            # A little of what is coded may be much of the file: that is for several visits.
+            tap=None if self._upload.coding else self._connection.tap(),
             on_poured=self._poured,
         )
         if self._has_body:

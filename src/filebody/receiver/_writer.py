@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from filebody.receiver._backlog import Backlog
+    from filebody.receiver._coding import CodedIncoming
     from filebody.receiver._store import Incoming, StoredFile
     from filebody.receiver._tap import Tap
     from filebody.receiver._workers import Workers
@@ -50,7 +51,7 @@ class Writer:
 
     def __init__(
         self,
-        incoming: Incoming,
+        incoming: Incoming | CodedIncoming,
         workers: Workers,
         backlog: Backlog,
         *,
