@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from filebody.agent import _parser as parser
-from filebody.agent._content import Producer
-from filebody.agent._digest import DigestField
 from filebody.agent._engine import Engine
-from filebody.agent._fields import Head
-from filebody.agent._options import Informational, Options
+from filebody.agent._options import Informational
 from filebody.agent._phase import OPEN, SENDS, TABLE, Event, Phase
 from filebody.agent._rate import RateLimits
-from filebody.agent._redirect import Request
 from filebody.agent._reports import Reports
 from filebody.agent._response import Response, until_close, whole
+from filebody.agent._stall import LOOKS, StallWatch
+from filebody.agent._terms import ExchangeOwner, Terms
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
@@ -33,50 +30,13 @@ from filebody.errors import (
     StallTimeout,
 )
 
-__all__ = ["Exchange", "ExchangeOwner", "Terms"]
+__all__ = ["Exchange"]
 
 _log = Logger()
 
 _RECEIVE_BYTES = 1 << 15
 # How much of a response waits for somebody who wants it, before the network has to.
 _BUFFER_BYTES = 1 << 16
-# A look at what the peer has acknowledged is a system call: so many in the time of a stall.
-_STALL_LOOKS = 4
-
-
-@attrs.frozen(kw_only=True)
-class Terms:
-    """What an exchange is to do.
-
-    Attributes:
-        head: The request up to its body.
-        request: What that was made of.
-        producer: Of the body, or None.
-        source: The body's name, for messages.
-        length: Of the body in bytes; None to send it in chunks.
-        begun: Called when the producer is started, or None.
-        options: The user's.
-        digest: What goes with the body, or None.
-    """
-
-    head: Head
-    request: Request
-    producer: Producer | None
-    source: str
-    length: int | None
-    begun: Callable[[], None] | None
-    options: Options
-    digest: DigestField | None
-
-
-class ExchangeOwner(Protocol):
-    """Who asked for an exchange."""
-
-    def tell(self, name: str, **facts: Any) -> None:
-        """Something happened that a method of `ExchangeListener` has the name of."""
-
-    def ended(self, wire: Wire, *, is_reusable: bool) -> None:
-        """The exchange needs its wire no more; whether another one may use it."""
 
 
 class Exchange:
@@ -95,18 +55,17 @@ class Exchange:
     """
 
     __slots__ = (
-        "_acknowledged",
         "_body_is_out",
         "_engine",
         "_has_begun",
         "_is_cut",
         "_is_due",
-        "_moved",
         "_owner",
         "_phase",
         "_reports",
         "_response",
         "_running",
+        "_stall",
         "_terms",
         "_wire",
         "_writer",
@@ -120,8 +79,7 @@ class Exchange:
         self._terms = terms
         self._owner = owner
         self._phase = Phase.EXPECTING if terms.head.expects else Phase.SENDING
-        self._acknowledged = -1
-        self._moved = 0.0
+        self._stall = StallWatch()
         self._response: Response | None = None
         self._is_due = False
         self._is_cut = False
@@ -172,7 +130,6 @@ class Exchange:
             and the producer stopped.
         """
         self._wire.owner = self
-        self._wire.exchanges += 1
         self._wire.want_read(True)
         self._engine.turns.take(self._begin)
         return self._running
@@ -182,7 +139,7 @@ class Exchange:
             return
         self._has_begun = True
         self._wire.parser.expect(self._terms.request.method)
-        self._moved = self._engine.reactor.seconds()
+        self._stall.begin(self._engine.reactor.seconds())
         self._owner.tell("request_sent", head=self._terms.head.data)
         if self._phase is Phase.EXPECTING:
             self._writer.outbox.keep_front()
@@ -540,21 +497,20 @@ class Exchange:
         if self._phase is Phase.AWAITING:
             self._wire.patience.set(timeouts.response_seconds)
         elif self._phase in SENDS:
-            self._wire.patience.set(timeouts.stall_seconds, looks=_STALL_LOOKS)
+            self._wire.patience.set(timeouts.stall_seconds, looks=LOOKS)
         elif self._phase in (Phase.DELIVERING, Phase.REFUSED):
             paused = self._response is not None and self._response.is_paused
             self._wire.patience.set(None if paused else timeouts.stall_seconds)
 
     def _look(self, seconds: float) -> bool:
-        """Whether the peer has acknowledged anything since the last look."""
+        """Whether the peer still takes what is sent; if not, it is the end."""
         queued = self._wire.queued_bytes()
-        acknowledged = self._writer.outbox.wire_bytes - queued
-        now = self._engine.reactor.seconds()
-        is_waiting_for_source = self._writer.is_dry and not queued
-        if acknowledged > self._acknowledged or is_waiting_for_source:
-            self._acknowledged = acknowledged
-            self._moved = now
-        elif now - self._moved >= seconds * (1 - 1 / _STALL_LOOKS):
+        if self._stall.is_stalled(
+            self._engine.reactor.seconds(),
+            acknowledged=self._writer.outbox.wire_bytes - queued,
+            has_all=self._writer.is_dry and not queued,
+            seconds=seconds,
+        ):
             self._fail(self._error(StallTimeout, f"the server took nothing for {seconds:g} s"))
             return False
         return True

@@ -60,7 +60,6 @@ class Wire:
         parser: Of the responses on it.
         patience: How long its owner waits.
         owner: Who uses it now.
-        exchanges: How many exchanges it was used for.
         is_closed: Whether it was closed or aborted by us.
     """
 
@@ -79,7 +78,6 @@ class Wire:
         "_wants_write",
         "_write_is_parked",
         "_write_waits",
-        "exchanges",
         "is_closed",
         "owner",
         "parser",
@@ -101,7 +99,6 @@ class Wire:
         self.patience = Patience(reactor, self._expired)
         self.owner: WireOwner | None = None
         self.peer = peer
-        self.exchanges = 0
         self.is_closed = False
 
     # What the owner says.
