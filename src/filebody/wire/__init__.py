@@ -1,0 +1,59 @@
+"""The words of both protocols for resumable uploads, shared by the client and the receiver.
+
+Values and pure functions: how a field is called, what may stand in it, how it is written. What to
+do about it is decided elsewhere.
+"""
+
+from __future__ import annotations
+
+from filebody.wire._checksum import CHECKSUM_ALGORITHMS, Checksum, format_checksum, parse_checksum
+from filebody.wire._concat import Concat, format_concat, parse_concat
+from filebody.wire._dialects import DIALECTS, Dialect, dialect_of
+from filebody.wire._fields import (
+    IETF_MEDIA_TYPE,
+    MEDIA_TYPE_PROBLEM,
+    RESUMPTION_SUPPORTED,
+    TUS_CHECKSUM_MISMATCH,
+    TUS_MEDIA_TYPE,
+    TUS_VERSION,
+    Field,
+)
+from filebody.wire._limits import UploadLimits, format_limits, parse_limits
+from filebody.wire._metadata import format_metadata, parse_metadata
+from filebody.wire._numbers import MAX_SIZE_BYTES, parse_tus_size
+from filebody.wire._problems import Problem, ProblemType, format_problem, parse_problem
+from filebody.wire._structured import format_bool, parse_bool, parse_integer
+
+__all__ = [
+    "CHECKSUM_ALGORITHMS",
+    "DIALECTS",
+    "IETF_MEDIA_TYPE",
+    "MAX_SIZE_BYTES",
+    "MEDIA_TYPE_PROBLEM",
+    "RESUMPTION_SUPPORTED",
+    "TUS_CHECKSUM_MISMATCH",
+    "TUS_MEDIA_TYPE",
+    "TUS_VERSION",
+    "Checksum",
+    "Concat",
+    "Dialect",
+    "Field",
+    "Problem",
+    "ProblemType",
+    "UploadLimits",
+    "dialect_of",
+    "format_bool",
+    "format_checksum",
+    "format_concat",
+    "format_limits",
+    "format_metadata",
+    "format_problem",
+    "parse_bool",
+    "parse_checksum",
+    "parse_concat",
+    "parse_integer",
+    "parse_limits",
+    "parse_metadata",
+    "parse_problem",
+    "parse_tus_size",
+]
