@@ -68,9 +68,11 @@ def test_what_was_given_back_is_hashed_once() -> None:
             reader.unread(back // 2)
             reader.unread(back - back // 2)
             got += piece[: len(piece) - back]
+            assert body.read_bytes == len(got)
             if len(piece) == back:
                 got += reader.read(50) or b""
     assert got == CONTENT
+    assert body.read_bytes == len(CONTENT)
     assert body.digest() == hashlib.sha256(CONTENT).digest()
 
 

@@ -51,6 +51,7 @@ class DigestBody(Body):
         if not self._hash.digest_size:  # SHAKE gives as many bytes as it is asked for
             raise UsageError(f"{algorithm} is no digest algorithm of a fixed size")
         self._opened = False
+        self._hashing = _Hashing(self._hash)
 
     def __repr__(self) -> str:
         return f"<DigestBody {self.source} {self._hash.name}>"
@@ -61,6 +62,11 @@ class DigestBody(Body):
         What a reader was given back (`Reader.unread`) is in it as it came the first time.
         """
         return self._hash.digest()
+
+    @property
+    def read_bytes(self) -> int:
+        """How many bytes were read so far, without what was given back."""
+        return self._hashing.position
 
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`; only the whole body can be opened.
@@ -74,23 +80,25 @@ class DigestBody(Body):
         if self._opened:
             raise NotReplayable(self.source)
         self._opened = True
-        hashing = _Hashing(self._hash)
         if self.in_thread:
-            return _ThreadReader(self.source, self.body.open(), hashing)
-        return _DigestReader(self.body.open(), hashing)
+            return _ThreadReader(self.source, self.body.open(), self._hashing)
+        return _DigestReader(self.body.open(), self._hashing)
 
 
 class _Hashing:
     """Shows each byte to a hash once, also where it comes again because it was given back."""
 
     def __init__(self, hash_: hashlib._Hash) -> None:
+        self.position = 0  # of the reader
         self._hash = hash_
         self._coming_again = 0
 
     def give_back(self, count: int) -> None:
+        self.position -= count
         self._coming_again += count
 
     def take(self, piece: bytes | memoryview) -> None:
+        self.position += len(piece)
         again = min(self._coming_again, len(piece))
         self._coming_again -= again
         self._hash.update(memoryview(piece)[again:] if again else piece)
