@@ -97,6 +97,19 @@ def run_here(*arguments: str, cwd: Path) -> Outcome:
     return Outcome(code, out.getvalue(), err.getvalue())
 
 
+def python(code: str, *arguments: str, cwd: Path) -> Outcome:
+    """A program that uses the command in a way of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=cwd,
+        env=environment(),
+        capture_output=True,
+        timeout=TIMEOUT_SECONDS,
+        text=True,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
 class Running:
     """The command while it runs; its lines can be waited for."""
 

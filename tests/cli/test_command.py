@@ -9,19 +9,7 @@ from pathlib import Path
 import pytest
 
 from filebody.cli._exit import ExitCode
-from tests.cli.command import Outcome, environment, no_traceback, run, run_here
-
-
-def python(code: str, *arguments: str, cwd: Path) -> Outcome:
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=cwd,
-        env=environment(),
-        capture_output=True,
-        timeout=60,
-        text=True,
-    )
-    return Outcome(done.returncode, done.stdout, done.stderr)
+from tests.cli.command import no_traceback, python, run, run_here
 
 
 def test_alone_it_prints_its_help(tmp_path: Path) -> None:
@@ -68,12 +56,12 @@ def test_without_the_extra(module: str, tmp_path: Path) -> None:
 
 FAULTY = """
 import sys
-from filebody.cli import _send, main
+from filebody.cli import _exchange, main
 
 async def fault(self, *arguments):
     raise ZeroDivisionError("two\\nlines")
 
-_send.Sending._try = fault
+_exchange.Exchange._talk = fault
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -39,7 +39,7 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["send"], "Missing argument"),
+        (["send"], "nothing to send: name a file, or - for the standard input"),
         (["send", "--nope", "f"], "--nope"),
         (["send", "-H"], "requires an argument (see filebody send --help)"),
         (["send", "f", "ftp://h/f"], "speaks http:// and https:// only, not ftp://"),

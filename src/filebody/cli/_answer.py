@@ -5,36 +5,22 @@ from __future__ import annotations
 import re
 from typing import cast
 
-import attrs
 import http_sf
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
+from filebody.cli._load import CODINGS
 from filebody.errors import EarlySuccess, TransferTimeout
 
-__all__ = ["Answer", "beginning_of", "detail_of", "digest_of"]
+__all__ = ["accepted_codings", "beginning_of", "detail_of", "digest_of"]
 
 _ANSWER_BYTES = 1 << 16
 # Longer than any sentence: more of an answer is not shown.
 _DETAIL_CHARACTERS = 300
+_NEVER = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
 _TAG = re.compile(r"(?s)<(script|style|title|head)\b.*?</\1>|<[^>]*>")
-
-
-@attrs.frozen
-class Answer:
-    """A success.
-
-    Attributes:
-        status: The status code.
-        digest: The sha-256 digest of what the server has, if it says (RFC 9530).
-        content: The answer's body, or its beginning.
-    """
-
-    status: int
-    digest: bytes | None
-    content: bytes
 
 
 class _Beginning(Protocol):
@@ -93,6 +79,17 @@ def digest_of(response: IResponse) -> bytes | None:
         return None
     digest = parsed.get("sha-256", (None, None))[0]
     return digest if isinstance(digest, bytes) else None
+
+
+def accepted_codings(response: IResponse) -> list[str]:
+    """The codings of ours that the server takes, by what it says in a refusal.
+
+    Source: RFC 9110 section 12.5.3 (Accept-Encoding in responses).
+    """
+    words = b",".join(response.headers.getRawHeaders(b"Accept-Encoding", [])).decode("latin-1")
+    offered = [item.partition(";") for item in words.lower().split(",")]
+    accepted = {name.strip() for name, _, weight in offered if not _NEVER.fullmatch(weight)}
+    return [coding for coding in CODINGS if coding in accepted]
 
 
 def detail_of(response: IResponse, content: bytes) -> str:

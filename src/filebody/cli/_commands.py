@@ -20,6 +20,9 @@ __all__ = ["run"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+# The first one is what --compress alone means.
+_CODINGS = ("gzip", "zstd")
+
 _EXAMPLES = """\b
 Examples:
   filebody send movie.mp4                       try it: into ./received, by a
@@ -75,6 +78,17 @@ class _Commands(click.Group):
         return command
 
 
+class _Send(click.Command):
+    """Lets the coding of `--compress` be left out, which click would take from what follows."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        for at, argument in enumerate(args[:end]):
+            if argument == "--compress" and args[at + 1 : at + 2] not in [[c] for c in _CODINGS]:
+                args[at] = f"--compress={_CODINGS[0]}"
+        return super().parse_args(ctx, args)
+
+
 def _seconds(name: str, default: float | None, text: str) -> Callable[[_F], _F]:
     return click.option(
         name,
@@ -122,18 +136,32 @@ def _filebody(context: click.Context) -> None:
 
 
 @_filebody.command(
-    epilog=f"{_EXAMPLES}\n{_EXIT_CODES}\n{_ENVIRONMENT}{_PROXY_ENVIRONMENT}", no_args_is_help=False
+    cls=_Send,
+    epilog=f"{_EXAMPLES}\n{_EXIT_CODES}\n{_ENVIRONMENT}{_PROXY_ENVIRONMENT}",
+    no_args_is_help=False,
 )
-@click.argument("arguments", nargs=-1, required=True, metavar="SOURCE... [URL]")
+@click.argument("arguments", nargs=-1, metavar="SOURCE... [URL]")
 @click.option(
     "-X",
     "--request",
     "method",
     type=click.Choice(["PUT", "POST", "PATCH"], case_sensitive=False),
-    default="PUT",
-    show_default=True,
     metavar="METHOD",
-    help="PUT, POST or PATCH.",
+    help="PUT, POST or PATCH.  [default: PUT; POST with --form]",
+)
+@click.option(
+    "-F",
+    "--form",
+    multiple=True,
+    metavar="NAME=@FILE",
+    help="Send a form with this file (- for the standard input), or with text: NAME=VALUE. Add "
+    "';type=TYPE' or ';filename=NAME' as needed. Give it once for each field.",
+)
+@click.option(
+    "--compress",
+    type=click.Choice(_CODINGS),
+    metavar="[=CODING]",
+    help="Compress what is sent on the way: gzip unless =zstd is added. The server must know it.",
 )
 @click.option("--name", metavar="NAME", help="Name to append to a URL that ends with /.")
 @click.option(

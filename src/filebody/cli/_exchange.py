@@ -1,7 +1,8 @@
-"""One file to one URL by the agent: what was sent, and what the answer means."""
+"""One source to one URL by the agent: what was sent, and what the answer means."""
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -11,12 +12,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.web.http_headers import Headers
 
-from filebody.agent import Moment, Options, Response, UploadAgent
-from filebody.body import Body
-from filebody.cli._answer import Answer, beginning_of, detail_of, digest_of
+from filebody.agent import Attempt, Moment, Options, Response, UploadAgent
+from filebody.cli._answer import beginning_of, detail_of, digest_of
+from filebody.cli._load import Load, Reached
+from filebody.cli._messages import retry_line
+from filebody.cli._show import Show
 from filebody.cli._targets import Target
 from filebody.cli._verbose import Trace
-from filebody.errors import NotReplayable, RemoteError
+from filebody.errors import DigestMismatch, NotReplayable, RemoteError
 from filebody.progress import Progress
 
 __all__ = ["Exchange"]
@@ -25,7 +28,7 @@ _LOOK_SECONDS = 0.1
 
 
 class Exchange:
-    """Sends one body, as often as the options say; one object for each.
+    """Sends one load, as often as the options say; one object for each.
 
     Args:
         reactor: The reactor.
@@ -34,13 +37,13 @@ class Exchange:
         method: The request's method.
         target: Where to.
         fields: Header fields of the user's, as names and values.
-        body: What to send.
-        on_look: Called several times a second, and at the end, with how far it is.
-        say: Takes lines about the stages, or None.
+        load: What to send.
+        show: Where to show how far it is.
+        is_verbose: Whether to show the stages.
 
     Attributes:
-        sent_bytes: How many bytes of the body the connection took, in the last attempt.
-        is_out: Whether that was all of it.
+        status: What was answered, if it was a success.
+        is_verified: Whether the server has said that it has what was sent.
     """
 
     def __init__(
@@ -52,36 +55,49 @@ class Exchange:
         method: str,
         target: Target,
         fields: Sequence[tuple[str, str]],
-        body: Body,
-        on_look: Callable[[Progress], None],
-        say: Callable[[str], None] | None,
+        load: Load,
+        show: Show,
+        is_verbose: bool,
     ) -> None:
-        self.sent_bytes = 0
-        self.is_out = False
+        self.status: int | None = None
+        self.is_verified = False
         self._reactor = reactor
         self._agent = agent
-        self._stages = _Stages(self, method, say)
-        self._options = attrs.evolve(options, on_progress=self._progressed, listener=self._stages)
+        self._stages = _Stages(method, show.say if is_verbose else None)
+        self._options = attrs.evolve(
+            options,
+            on_progress=self._progressed,
+            on_retry=self._retried,
+            listener=self._stages,
+        )
         self._method = method.encode()
         self._target = target
         self._headers = Headers()
-        for name, value in fields:
+        for name, value in (*load.fields, *fields):
             self._headers.addRawHeader(name, value)
-        self._body = body
-        self._on_look = on_look
+        self._load = load
+        self._show = show
         self._began = time.monotonic()
-        self._progress = Progress(0, body.length, 0.0)
-        self._running: Deferred[Answer] | None = None
+        self._progress = Progress(0, load.body.length, 0.0)
+        self._running: Deferred[None] | None = None
         self._verdict: Exception | None = None
 
-    def run(self) -> Deferred[Answer]:
+    @property
+    def reached(self) -> Reached:
+        """How far it came, in the last attempt."""
+        sent = self._stages.sent_bytes
+        if sent is None:
+            return self._load.reached(self._progress, is_out=False)
+        return self._load.reached(attrs.evolve(self._progress, sent_bytes=sent), is_out=True)
+
+    def run(self) -> Deferred[None]:
         """Do it.
 
         Returns:
-            Fires with the answer. It fails with
+            Fires when the server has taken it. It fails with
 
             - `BodyError` (or what a file object raised): the source cannot be read as promised,
-            - `RemoteError`: the answer is not a success,
+            - `RemoteError`: the answer is not a success, or `DigestMismatch`: of something else,
             - `TransferError`: the way there failed, or took too long,
             - what was given to `abort`.
         """
@@ -94,14 +110,14 @@ class Exchange:
             self._verdict = error
             self._running.cancel()
 
-    async def _run(self) -> Answer:
+    async def _run(self) -> None:
         # Also while nothing moves: the time goes on, and the rate goes down.
         looking = LoopingCall(self._look)
         looking.clock = self._reactor
         shown = looking.start(_LOOK_SECONDS, now=False)
         shown.addErrback(lambda failure: self.abort(cast("Exception", failure.value)))
         try:
-            return await self._talk()
+            await self._talk()
         except Exception as error:
             if self._verdict is not None:
                 raise self._verdict from error
@@ -110,25 +126,26 @@ class Exchange:
             if looking.running:
                 looking.stop()
 
-    async def _talk(self) -> Answer:
+    async def _talk(self) -> None:
         url = self._target.url.encode()
         try:
             asked = self._agent.request(
-                self._method, url, self._headers, self._body, options=self._options
+                self._method, url, self._headers, self._load.body, options=self._options
             )
             response = cast("Response", await asked)
         except NotReplayable as error:
             raise _redirected_once(error) from error
         content = await beginning_of(response)
-        self._stages.answered(response)
+        self._stages.answered(response, content)
         self._look()
         if response.code >= 300:
             detail = detail_of(response, content)
             raise RemoteError(response.url, response.code, detail, response=response)
         self._check_that_it_was_sent(response)
+        self.status = response.code
         # What answers instead of the server that took the file describes itself, not the file.
-        is_about_it = response.request.method == self._method
-        return Answer(response.code, digest_of(response) if is_about_it else None, content)
+        if response.request.method == self._method:
+            self._verify(response, content)
 
     def _check_that_it_was_sent(self, response: Response) -> None:
         """See to it that no page that was fetched is taken for an upload.
@@ -140,36 +157,55 @@ class Exchange:
         later, earlier = response, cast("Response | None", response.previousResponse)
         while earlier is not None:
             is_fetched = earlier.request.method != later.request.method
-            if is_fetched and (earlier.code != 303 or not self.is_out):
+            if is_fetched and (earlier.code != 303 or self._stages.sent_bytes is None):
                 detail = detail_of(earlier, b"")
                 raise RemoteError(earlier.url, earlier.code, detail, response=earlier)
             later, earlier = earlier, cast("Response | None", earlier.previousResponse)
 
+    def _verify(self, response: Response, content: bytes) -> None:
+        """Compare the server's digest, if there is one, with that of what was sent."""
+        digest = digest_of(response)
+        if digest is None:
+            return
+        self.is_verified = self._load.is_digest(digest)
+        # Some servers mean the answer's own body by this field, as RFC 9530 section 3.1 allows;
+        # and of a form it may be any part.
+        is_of_another = self._load.is_form or digest == hashlib.sha256(content).digest()
+        if not self.is_verified and not is_of_another:
+            raise DigestMismatch(response.url, response.code, self._load.digest(), digest)
+
     def _progressed(self, progress: Progress) -> None:
         self._progress = progress
-        self.sent_bytes = progress.sent_bytes
+
+    def _retried(self, attempt: Attempt) -> None:
+        line = retry_line(attempt.number, attempt.status, attempt.error, attempt.delay_seconds)
+        self._show.tell(f"filebody: {line}")
 
     def _look(self) -> None:
         elapsed = time.monotonic() - self._began
-        self._on_look(attrs.evolve(self._progress, elapsed_seconds=elapsed))
+        progress = attrs.evolve(self._progress, elapsed_seconds=elapsed)
+        self._show.look(self._load.in_content(progress))
 
 
 class _Stages(Trace):
-    """Hears, too, that a body is out and how long it was: what was reported last may be older."""
+    """Hears, too, that the body is out: the progress that was reported last may be older.
 
-    def __init__(self, exchange: Exchange, method: str, say: Callable[[str], None] | None) -> None:
+    Attributes:
+        sent_bytes: How long the body was, if all of it is out.
+    """
+
+    def __init__(self, method: str, say: Callable[[str], None] | None) -> None:
         super().__init__(say)
-        self._exchange = exchange
+        self.sent_bytes: int | None = None
         self._method = method
 
     def request_sent(self, moment: Moment, head: bytes) -> None:
         if moment.method == self._method:  # a page that is fetched afterwards has no body
-            self._exchange.is_out = False
+            self.sent_bytes = None
         super().request_sent(moment, head)
 
     def body_sent(self, moment: Moment, sent_bytes: int) -> None:
-        self._exchange.sent_bytes = sent_bytes
-        self._exchange.is_out = True
+        self.sent_bytes = sent_bytes
         super().body_sent(moment, sent_bytes)
 
 

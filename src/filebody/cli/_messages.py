@@ -6,10 +6,14 @@ import errno
 import ssl
 from http import HTTPStatus
 
+from filebody.agent import Response
+from filebody.cli._answer import accepted_codings
 from filebody.cli._exit import Interrupted
+from filebody.cli._load import Reached
 from filebody.cli._words import bytes_count, one_line
 from filebody.errors import (
     BodyChanged,
+    BodyError,
     BodyReadError,
     BodyShrank,
     ConnectionLost,
@@ -75,21 +79,21 @@ def status_words(status: int) -> str:
         return str(status)
 
 
-def failure_line(
-    error: Exception, *, source: str, url: str, sent_bytes: int, total_bytes: int | None
-) -> str:
+def failure_line(error: Exception, source: str, place: str, reached: Reached) -> str:
     """Say what happened to one file.
 
     Args:
         error: Why it was not sent.
         source: The file, safe to be shown.
-        url: Where it was to go.
-        sent_bytes: How many of its bytes were.
-        total_bytes: Of how many, or None.
+        place: Where it was to go.
+        reached: How far it came.
     """
-    reached = f"after {bytes_count(sent_bytes)}"
-    if total_bytes is not None:
-        reached = f"after {sent_bytes:,} of {bytes_count(total_bytes)}"
+    # Who it was that said no, after redirections, or the file of a form, if that is to blame.
+    url = error.url if isinstance(error, (RemoteError, TransferError)) else place
+    source = error.source if isinstance(error, BodyError) else source
+    after = f"after {bytes_count(reached.sent_bytes)}"
+    if reached.total_bytes is not None:
+        after = f"after {reached.sent_bytes:,} of {bytes_count(reached.total_bytes)}"
     match error:
         case UsageError():
             line = str(error)
@@ -108,26 +112,27 @@ def failure_line(
             line += _after(_READ_ADVICE.get(error.errno or 0))
         case DigestMismatch():
             line = (
-                f"{url} has other bytes than the {sent_bytes:,} that were sent of {source}: its "
-                f"sha-256 is {error.received.hex()}, but {error.sent.hex()} was sent; send it again"
+                f"{url} has other bytes than the {reached.sent_bytes:,} of {source} that were "
+                f"sent: its sha-256 is {error.received.hex()}, but {error.sent.hex()} was sent; "
+                "send it again"
             )
         case RemoteError():
-            line = f"{url} answered {status_words(error.status)} to {source} {reached}"
+            line = f"{url} answered {status_words(error.status)} to {source} {after}"
             line += f": {error.detail}" if error.detail else ""
-            line += _after(_advice(error))
+            line += _after(_advice(error, reached))
         case TransferTimeout():
-            line = f"timeout sending {source} to {url} {reached}: {error.reason}; try again, or "
+            line = f"timeout sending {source} to {url} {after}: {error.reason}; try again, or "
             line += f"give it longer ({_timeout_option(error)})"
         case TransferError():
-            line = f"cannot send {source} to {url} ({reached}): {error.reason}"
-            line += _after(_transfer_advice(error, is_sent=sent_bytes == total_bytes))
+            line = f"cannot send {source} to {url} ({after}): {error.reason}"
+            line += _after(_transfer_advice(error, is_sent=reached.is_out))
         case Interrupted():
             line = (
-                f"interrupted while sending {source} to {url}, {reached}: the upload is not "
+                f"interrupted while sending {source} to {url}, {after}: the upload is not "
                 "complete; run the command again to send it whole"
             )
         case _:
-            line = f"cannot send {source} to {url} ({reached}): {type(error).__name__}: {error}"
+            line = f"cannot send {source} to {url} ({after}): {type(error).__name__}: {error}"
     return one_line(line)
 
 
@@ -171,10 +176,25 @@ def _transfer_advice(error: TransferError, *, is_sent: bool) -> str | None:
     return None
 
 
-def _advice(error: RemoteError) -> str | None:
+def _advice(error: RemoteError, reached: Reached) -> str | None:
+    if error.status == 415:
+        return _type_advice(error, reached)
     if error.status >= 500:
         return _STATUS_ADVICE.get(error.status, "the server has a problem; try again later")
     return _STATUS_ADVICE.get(error.status)
+
+
+def _type_advice(error: RemoteError, reached: Reached) -> str:
+    """What to do about 415 (RFC 9110 section 15.5.16)."""
+    if reached.coding is not None:
+        response = error.response
+        codings = accepted_codings(response) if isinstance(response, Response) else ()
+        if codings and reached.coding not in codings:
+            return f"it does not take {reached.coding}; --compress={codings[0]} would do"
+        return f"it may not take {reached.coding}: send it without --compress"
+    if reached.is_form:
+        return "it may not take forms there: send the file itself, without --form"
+    return "try another -H 'Content-Type: ...'"
 
 
 def _after(advice: str | None) -> str:

@@ -3,17 +3,59 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+import ssl
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from filebody.agent import Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
-from filebody.cli._send import SendOptions
-from filebody.cli._targets import Target, parse_header, split_arguments
+from filebody.cli._form import parse_part
+from filebody.cli._plan import plan
+from filebody.cli._sources import Source
+from filebody.cli._targets import Target, parse_header
 from filebody.cli._trust import trust
 from filebody.cli._words import checked_seconds, parse_rate
 from filebody.errors import UsageError
 
-__all__ = ["send_options"]
+__all__ = ["SendOptions", "send_options"]
+
+
+@attrs.frozen(kw_only=True)
+class SendOptions:
+    """What `filebody send` is told.
+
+    Attributes:
+        sources: What to send.
+        target: Where to, or None for a receiver of our own.
+        method: PUT, POST or PATCH.
+        coding: How to compress what is sent, or None.
+        fields: Header fields.
+        tls: Whose certificates count; None for those that the system's authorities signed.
+        proxy: Which ones to go through.
+        rate_limit: How fast all files may be together; None for no limit.
+        exchange: What the agent is asked for with each file.
+        allow_changes: Whether files may change while they are sent.
+        fail_early: Whether to stop at the first failure.
+        quiet: Errors only.
+        verbose: Stages and heads on standard error.
+        as_json: Results as JSON.
+    """
+
+    sources: Sequence[Source]
+    target: Target | None
+    method: str
+    coding: str | None
+    fields: Sequence[tuple[str, str]]
+    tls: ssl.SSLContext | None
+    proxy: Proxies
+    rate_limit: RateLimit | None
+    exchange: Options
+    allow_changes: bool
+    fail_early: bool
+    quiet: bool
+    verbose: bool
+    as_json: bool
 
 
 def send_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> SendOptions:
@@ -26,17 +68,17 @@ def send_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> Se
     Raises:
         UsageError: They make no sense, alone or together.
     """
-    sources, target = split_arguments(given["arguments"])
-    fields = _fields(given, target)
+    parts = [parse_part(text) for text in given["form"]]
+    sources, target = plan(given["arguments"], parts, given["name"])
     if given["insecure"] and target is not None and target.scheme == "https":
         warn(f"filebody: --insecure: whoever answers for {target.authority} is believed")
     rate = parse_rate(given["limit_rate"]) if given["limit_rate"] is not None else None
     return SendOptions(
         sources=sources,
         target=target,
-        method=given["method"].upper(),
-        name=given["name"],
-        fields=fields,
+        method=(given["method"] or ("POST" if parts else "PUT")).upper(),
+        coding=given["compress"],
+        fields=_fields(given, target),
         tls=trust(given["cacert"], insecure=given["insecure"]),
         proxy=_proxies(given["proxy"], target),
         rate_limit=RateLimit(rate) if rate is not None else None,
@@ -51,7 +93,12 @@ def send_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> Se
 
 def _fields(given: Mapping[str, Any], target: Target | None) -> list[tuple[str, str]]:
     fields = [parse_header(header) for header in given["headers"]]
-    authorized = any(name.lower() == "authorization" for name, _ in fields)
+    names = {name.lower() for name, _ in fields}
+    if given["form"] and "content-type" in names:
+        raise UsageError("the Content-Type of a form has its boundary in it: leave it to --form")
+    if given["compress"] and "content-encoding" in names:
+        raise UsageError("--compress sets Content-Encoding: leave out one of them")
+    authorized = "authorization" in names
     if target is None:
         if authorized or given["cacert"] or given["insecure"]:
             raise UsageError("without a URL there is nobody to show credentials to or to trust")

@@ -13,8 +13,9 @@ import attrs
 from filebody.cli._words import one_line, rate, size, span
 from filebody.progress import Progress
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # neither is needed for help
     from filebody.cli._bar import Bar
+    from filebody.cli._load import Reached
 
 __all__ = ["Result", "Screen", "Show", "took"]
 
@@ -27,24 +28,24 @@ class Result:
 
     Attributes:
         source: As it was given on the command line.
+        shown: The same for people.
         url: Where it went.
         place: The same for people.
         status: What the server answered, or None.
-        sent_bytes: How many bytes were sent.
+        reached: How far it came.
         seconds: From the start of the connection.
-        sha256: Of what was sent, if all was.
         verified: Whether the server has said that it has the same.
         error: Why it was not sent, in a line, or None.
         code: The exit code.
     """
 
     source: str
+    shown: str
     url: str
     place: str
     status: int | None
-    sent_bytes: int
+    reached: Reached
     seconds: float
-    sha256: bytes | None
     verified: bool
     error: str | None
     code: int
@@ -148,6 +149,11 @@ class Show:
         else:
             self._screen.err(line)
 
+    def tell(self, line: str) -> None:
+        """Something happened that is not worth a line to those who want errors only."""
+        if not self._quiet:
+            self.say(line)
+
     def leave(self) -> None:
         """It is not on its way any more."""
         if self._bar is not None:
@@ -168,7 +174,7 @@ class Show:
         if planned < 2 or self._quiet or self._screen.terminal is None:
             return
         sent = [result for result in results if result.error is None]
-        count = sum(result.sent_bytes for result in sent)
+        count = sum(result.reached.sent_bytes for result in sent)
         words = [f"{len(sent)} of {planned} files sent"]
         if failed := len(results) - len(sent):
             words.append(f"{failed} failed")
@@ -185,21 +191,26 @@ def took(count: int, seconds: float) -> str:
 
 
 def _sent_line(result: Result) -> str:
+    reached = result.reached
+    words = took(reached.sent_bytes, result.seconds)
+    if reached.encoded_bytes is not None:
+        words += f", as {size(reached.encoded_bytes)} of {reached.coding}"
     ending = ", digest verified" if result.verified else ""
-    source = "<stdin>" if result.source == "-" else result.source
-    return one_line(
-        f"sent {source} to {result.place}: {took(result.sent_bytes, result.seconds)}{ending}"
-    )
+    return one_line(f"sent {result.shown} to {result.place}: {words}{ending}")
 
 
 def _facts(result: Result) -> dict[str, object]:
-    return {
+    reached = result.reached
+    facts: dict[str, object] = {
         "source": result.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
         "url": result.url,
         "status": result.status,
-        "bytes": result.sent_bytes,
+        "bytes": reached.sent_bytes,
         "seconds": round(result.seconds, 6),
-        "sha256": result.sha256.hex() if result.sha256 is not None else None,
+        "sha256": reached.sha256.hex() if reached.sha256 is not None else None,
         "verified": result.verified,
         "error": result.error,
     }
+    if reached.coding is not None:
+        facts |= {"coding": reached.coding, "encoded_bytes": reached.encoded_bytes}
+    return facts

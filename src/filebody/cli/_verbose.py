@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from filebody.agent import ExchangeListener, Moment, Response
+from filebody.cli._answer import detail_of
 from filebody.cli._messages import status_words
 from filebody.cli._words import bytes_count, one_line
 
@@ -69,11 +70,13 @@ class Trace(ExchangeListener):
         self._line("<", status_words(status))
         self._note(f"answered after {moment.seconds:.3f} s")
 
-    def answered(self, response: Response) -> None:
-        """The final response: its fields, which the stages do not have."""
+    def answered(self, response: Response, content: bytes) -> None:
+        """The final response: its fields, and what it says, which the stages do not have."""
         for name, values in response.headers.getAllRawHeaders():
             for value in values:
                 self._line("<", f"{_text(name)}: {_text(value)}")
+        if content and response.code < 300:  # else it is told as the reason of the failure
+            self._note(f"it says: {detail_of(response, content) or bytes_count(len(content))}")
 
     def _begin(self, moment: Moment) -> None:
         """Say where it goes from here, if that is news."""
