@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from filebody.cli._commands import _filebody
 from filebody.cli._exit import ExitCode
 from tests.cli.command import no_traceback, python, run, run_here
 
@@ -19,14 +21,42 @@ def test_alone_it_prints_its_help(tmp_path: Path) -> None:
     assert "Examples:" in outcome.out
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["send", "-h"]])
-def test_help(arguments: list[str], tmp_path: Path) -> None:
-    outcome = run_here(*arguments, cwd=tmp_path)
+def test_help(tmp_path: Path) -> None:
+    outcome = run_here("--help", cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    for word in ("send ", "receive ", "filebody send movie.mp4", "filebody send --help"):
+        assert word in outcome.out
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_of_send(option: str, tmp_path: Path) -> None:
+    outcome = run_here("send", option, cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     for code in ExitCode:
         assert re.search(rf"^ +{code.value} +\w", outcome.out, re.MULTILINE)
-    for word in ("130", "143", "FILEBODY_TOKEN", "NO_COLOR", "filebody send movie.mp4"):
+    for word in ("130", "143", "FILEBODY_TOKEN", "NO_COLOR", "--form file=@movie.mp4"):
         assert word in outcome.out
+    headings = re.findall(r"^(\w.*):$", outcome.out, re.MULTILINE)
+    assert headings == [
+        "Examples",
+        "What is sent",
+        "Where to, and whom to trust",
+        "How fast, how long, how often",
+        "What is shown",
+    ]
+
+
+@pytest.mark.parametrize("command", ["send", "receive"])
+def test_every_option_is_in_the_help_once(command: str, tmp_path: Path) -> None:
+    shown = run_here(command, "--help", cwd=tmp_path).out
+    listed = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown, re.MULTILINE)
+    context = click.Context(_filebody.commands[command])
+    options = [
+        next(word for word in parameter.opts if word.startswith("--"))
+        for parameter in _filebody.commands[command].get_params(context)
+        if isinstance(parameter, click.Option)
+    ]
+    assert sorted(listed) == sorted(options)
 
 
 def test_help_of_receive(tmp_path: Path) -> None:

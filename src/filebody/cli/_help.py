@@ -1,0 +1,102 @@
+"""How `--help` is laid out, and the options that both commands have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+import click
+
+__all__ = ["ENVIRONMENT", "Option", "Sectioned", "option", "seconds", "shown", "token"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+ENVIRONMENT = """\b
+Environment:
+  FILEBODY_TOKEN   the token, so that it does not show in lists of processes
+  NO_COLOR         no colors, when set to anything
+"""
+
+_LAST_SECTION = "What is shown"
+
+
+class Option(click.Option):
+    """An option that is listed with those of its kind.
+
+    Args:
+        *args: As for any option.
+        section: The heading under which it is listed.
+        **kwargs: As for any option.
+    """
+
+    def __init__(self, *args: Any, section: str = _LAST_SECTION, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.section = section
+
+
+class Sectioned(click.Command):
+    """Shows examples first, and lists its options by section, as these came first.
+
+    Args:
+        *args: As for any command.
+        examples: In the way of click's epilogs.
+        **kwargs: As for any command.
+    """
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See `click.Command.format_options`."""
+        formatter.write_paragraph()
+        formatter.write_text(self.examples)
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if isinstance(parameter, click.Option) and record is not None:
+                name = getattr(parameter, "section", _LAST_SECTION)
+                # An argument that can be left out is written without a space.
+                sections.setdefault(name, []).append((record[0].replace(" [=", "[="), record[1]))
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records)
+
+
+option = partial(click.option, cls=Option)
+
+
+def seconds(name: str, default: float | None, text: str, section: str) -> Callable[[_F], _F]:
+    """An option that takes a time."""
+    return option(
+        name,
+        type=float,
+        metavar="SECONDS",
+        default=default,
+        show_default=True,
+        help=text,
+        section=section,
+    )
+
+
+def shown(command: _F) -> _F:
+    """The options of both commands that are about what is shown."""
+    for add in (
+        option("--debug", is_flag=True, help="Show what is logged, and tracebacks."),
+        option("--json", "as_json", is_flag=True, help="Results as JSON, one a line."),
+        option("-q", "--quiet", is_flag=True, help="Errors only."),
+    ):
+        command = add(command)
+    return command
+
+
+def token(section: str) -> Callable[[_F], _F]:
+    """The option of both commands that is better in the environment."""
+    return option(
+        "--token",
+        metavar="TOKEN",
+        envvar="FILEBODY_TOKEN",
+        help="Secret that sender and receiver share; better in FILEBODY_TOKEN.",
+        section=section,
+    )

@@ -1,0 +1,197 @@
+"""What can be typed after `filebody send`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown, token
+from filebody.cli._show import Screen
+
+__all__ = ["send"]
+
+# The first one is what --compress alone means.
+_CODINGS = ("gzip", "zstd")
+
+# The headings of `--help`.
+_CONTENT = "What is sent"
+_PEER = "Where to, and whom to trust"
+_PACE = "How fast, how long, how often"
+
+_EXAMPLES = """\b
+Examples:
+  filebody send movie.mp4                           try it: into ./received
+  filebody send movie.mp4 http://host:8080/         send there, as movie.mp4
+  filebody send movie.mp4 http://host:8080/new.mp4  under another name
+  filebody send *.log https://host/logs/            several, each under its name
+  tar c photos | filebody send - --name photos.tar http://host:8080/
+  filebody send --form title=Sea --form file=@movie.mp4 https://host/upload
+  filebody send --compress=zstd --retry 5 --limit-rate 2M big.csv https://host/in/
+"""
+
+_EXIT_CODES = """\b
+Exit codes (of the first file that failed):
+  0    everything was sent, and is what was sent
+  2    the command line is wrong
+  22   the server answered 400 or more, or a redirect that is not followed
+  26   a source could not be read, or changed while it was being sent
+  28   something took too long; the message says what
+  55   no connection, or it was lost; no such host; TLS failed
+  65   the server says that it has other bytes than were sent
+  70   a fault in filebody itself
+  130  stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
+"""
+
+_PROXIES = """\
+  HTTPS_PROXY, http_proxy, ALL_PROXY   proxies for https://, http:// and both
+  NO_PROXY         hosts, domains and networks that need none, with commas; * for all
+"""
+
+
+class _Send(Sectioned):
+    """Lets the coding of `--compress` be left out, which click would take from what follows."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        for at, argument in enumerate(args[:end]):
+            if argument == "--compress" and args[at + 1 : at + 2] not in [[c] for c in _CODINGS]:
+                args[at] = f"--compress={_CODINGS[0]}"
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Send, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}{_PROXIES}")
+@click.argument("arguments", nargs=-1, metavar="SOURCE... [URL]")
+@option(
+    "-F",
+    "--form",
+    multiple=True,
+    metavar="NAME=@FILE",
+    section=_CONTENT,
+    help="Send a form with this file (- for the standard input), or with text: NAME=VALUE. "
+    "';type=TYPE' and ';filename=NAME' may follow. Once for each field.",
+)
+@option(
+    "--compress",
+    type=click.Choice(_CODINGS),
+    metavar="[=CODING]",
+    section=_CONTENT,
+    help="Compress on the way, by gzip, or zstd with --compress=zstd. A server that does not know "
+    "the coding refuses it (415), or keeps the compressed bytes.",
+)
+@option(
+    "--name", metavar="NAME", section=_CONTENT, help="Name to append to a URL that ends with /."
+)
+@option(
+    "-X",
+    "--request",
+    "method",
+    type=click.Choice(["PUT", "POST", "PATCH"], case_sensitive=False),
+    metavar="METHOD",
+    section=_CONTENT,
+    help="PUT, POST or PATCH.  [default: PUT; POST with --form]",
+)
+@option(
+    "-H",
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="'NAME: VALUE'",
+    section=_CONTENT,
+    help="Header field to add.",
+)
+@option(
+    "--allow-changes",
+    is_flag=True,
+    section=_CONTENT,
+    help="Send a file although it changes meanwhile.",
+)
+@token(_PEER)
+@option(
+    "--cacert",
+    type=click.Path(path_type=Path),
+    section=_PEER,
+    help="PEM file of the authorities to trust, in place of the system's.",
+)
+@option("--insecure", is_flag=True, section=_PEER, help="Trust any certificate.")
+@option(
+    "--proxy",
+    metavar="URL",
+    section=_PEER,
+    help="http://host:port of the proxy to go through; '' for none. With a password it is better "
+    "in the environment.  [default: as the environment says]",
+)
+@option(
+    "--max-redirects",
+    type=int,
+    metavar="N",
+    default=10,
+    show_default=True,
+    section=_PEER,
+    help="How many redirects to follow for a file; 0 for none. Credentials go to no other host.",
+)
+@option(
+    "--limit-rate",
+    metavar="RATE",
+    section=_PACE,
+    help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",
+)
+@option(
+    "--retry",
+    type=int,
+    metavar="N",
+    default=0,
+    show_default=True,
+    section=_PACE,
+    help="Try a file again so often when there is no connection, it is lost, or the answer is 408, "
+    "425, 429, 500, 502, 503 or 504; after 1 s, 2 s, 4 s, or what the server asks for. With POST "
+    "and PATCH, too, which a server may then do twice. Pipes cannot be sent again.",
+)
+@option("--fail-early", is_flag=True, section=_PACE, help="Stop at the first file that fails.")
+@seconds(
+    "--connect-timeout", 30, "For finding the host and connecting; as long again for TLS.", _PACE
+)
+@seconds(
+    "--expect100-timeout",
+    1,
+    "For the server to say that it wants a body of more than 1 MiB or of unknown length; then it "
+    "is sent all the same. 0 does not ask.",
+    _PACE,
+)
+@seconds(
+    "--stall-timeout", 60, "How long the server may take nothing, or pause in its answer.", _PACE
+)
+@seconds("--response-timeout", 300, "From the last byte to the beginning of the answer.", _PACE)
+@seconds("--max-time", None, "For all of a file, retries too.  [default: none]", _PACE)
+@option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Show on standard error what happens: connections, requests (>) and answers (<), without "
+    "credentials.",
+)
+@shown
+def send(**given: Any) -> int:
+    """Send files to a URL.
+
+    SOURCE is a file, or - for the standard input. URL begins with http:// or https://; if it ends
+    with / each file's name is appended. Without a URL the files go to ./received, by a receiver
+    that runs for as long as it takes.
+
+    A timeout of 0 means none. Files to the same host share a connection.
+    """
+    from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
+    from filebody.cli._options import send_options  # noqa: PLC0415 - only for what is done
+    from filebody.cli._send import Sending  # noqa: PLC0415 - only for what is done
+
+    screen = Screen()
+    options = send_options(given, warn=screen.err)
+    sending = Sending(options, screen)
+    return run_loop(
+        sending.run, on_signal=sending.on_signal, on_log=_say_nothing, debug=given["debug"]
+    )
+
+
+def _say_nothing(sentence: str) -> None:
+    """What goes wrong in a send is told as its result."""
