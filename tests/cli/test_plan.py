@@ -32,6 +32,9 @@ def test_split(arguments: list[str], sources: list[str], url: str | None) -> Non
         (["a", "s3://bucket/key"], "not s3://"),
         (["a", "localhost:8080"], "write http://localhost:8080"),
         (["a", "host.example:80/up/"], "write http://host.example:80/up/"),
+        (["a", "http:/host/up/"], "write http://host/up/"),
+        (["a", "HTTPS//host/up/"], "write https://host/up/"),
+        (["a", "http;//host"], "write http://host"),
     ],
 )
 def test_no_split(arguments: list[str], words: str) -> None:

@@ -89,6 +89,11 @@ def test_missing_file(tmp_path: Path) -> None:
     failing(outcome, 26, "no/such", "http://127.0.0.1:9/x", "byte 0", "No such file", "check")
 
 
+def test_what_may_have_been_meant_as_a_url(tmp_path: Path) -> None:
+    outcome = run("send", "example.org", cwd=tmp_path)
+    failing(outcome, 26, "example.org", "No such file", "or begin it with http:// if it is a URL")
+
+
 def test_directory(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     failing(run("send", "d", "http://127.0.0.1:9/", cwd=tmp_path), 26, "d ", "it is a directory")

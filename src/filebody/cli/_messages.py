@@ -109,7 +109,9 @@ def failure_line(error: Exception, source: str, place: str, reached: Reached) ->
             )
         case BodyReadError():
             line = f"cannot read {source} at byte {error.offset} (for {url}): {error.strerror}"
-            line += _after(_READ_ADVICE.get(error.errno or 0))
+            line = _with(line, _READ_ADVICE.get(error.errno or 0))
+            if error.errno == errno.ENOENT and "://" not in place:
+                line += ", or begin it with http:// if it is a URL"
         case DigestMismatch():
             line = (
                 f"{url} has other bytes than the {reached.sent_bytes:,} of {source} that were "
@@ -119,13 +121,13 @@ def failure_line(error: Exception, source: str, place: str, reached: Reached) ->
         case RemoteError():
             line = f"{url} answered {status_words(error.status)} to {source} {after}"
             line += f": {error.detail}" if error.detail else ""
-            line += _after(_advice(error, reached))
+            line = _with(line, _advice(error, reached))
         case TransferTimeout():
             line = f"timeout sending {source} to {url} {after}: {error.reason}; try again, or "
             line += f"give it longer ({_timeout_option(error)})"
         case TransferError():
             line = f"cannot send {source} to {url} ({after}): {error.reason}"
-            line += _after(_transfer_advice(error, is_sent=reached.is_out))
+            line = _with(line, _transfer_advice(error, is_sent=reached.is_out))
         case Interrupted():
             line = (
                 f"interrupted while sending {source} to {url}, {after}: the upload is not "
@@ -197,5 +199,7 @@ def _type_advice(error: RemoteError, reached: Reached) -> str:
     return "try another -H 'Content-Type: ...'"
 
 
-def _after(advice: str | None) -> str:
-    return f"; {advice}" if advice else ""
+def _with(line: str, advice: str | None) -> str:
+    if not advice:
+        return line
+    return f"{line} ({advice})" if line.endswith("?") else f"{line}; {advice}"

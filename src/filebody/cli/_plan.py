@@ -17,6 +17,8 @@ __all__ = ["name_sources", "plan", "split_arguments"]
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 # host:port or host:port/path, as one types it when one forgets the scheme.
 _BARE_HOST = re.compile(r"[\w.-]+:\d+(/.*)?")
+# A slip in what should be ://
+_SLIP = re.compile(r"(https?)[:;/]+(\w.*)", re.IGNORECASE)
 
 
 def plan(
@@ -57,10 +59,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], Target | None]
     scheme = _SCHEME.match(last)
     if scheme is None:
         sources.append(last)
-        if _BARE_HOST.fullmatch(last) and not os.path.exists(last):
-            raise UsageError(
-                f"{one_line(last)} is not a file; if it is a URL, write http://{one_line(last)}"
-            )
+        meant = _meant(last)
+        if meant is not None and not os.path.exists(last):
+            raise UsageError(f"{one_line(last)} is not a file; if it is a URL, write {meant}")
     elif scheme[1].lower() in {"http", "https"}:
         target = Target.parse(last)
     else:
@@ -72,6 +73,14 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], Target | None]
         if _SCHEME.match(source) and not os.path.exists(source):
             raise UsageError(f"{one_line(source)}: the URL goes last, after the files")
     return sources, target
+
+
+def _meant(argument: str) -> str | None:
+    """The URL that was probably meant, if it was one."""
+    if _BARE_HOST.fullmatch(argument):
+        return f"http://{one_line(argument)}"
+    slip = _SLIP.fullmatch(argument)
+    return None if slip is None else f"{slip[1].lower()}://{one_line(slip[2])}"
 
 
 def name_sources(
