@@ -1,16 +1,14 @@
 """Limits: each against a server that goes past it. All of them exit with 28."""
 
 import contextlib
-import socket
 import subprocess
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import Outcome, run, started
-from tests.cli.server import Peer, serving, take_all
+from tests.cli.server import Peer, full_port, serving, take_all
 
 LARGE = 32 * 1024 * 1024
 
@@ -106,20 +104,6 @@ def test_a_source_that_is_slow_is_no_stall(tmp_path: Path) -> None:
         running.process.stdin.close()  # type: ignore[union-attr]
         assert running.end().code == 0
     assert server.requests[0].content == b"a"
-
-
-@contextlib.contextmanager
-def full_port() -> Iterator[int]:
-    """A port whose queue of connections is full: the kernel drops further attempts."""
-    with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(socket.socket())
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(0)
-        for _ in range(4):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(listener.getsockname())
-        yield listener.getsockname()[1]
 
 
 def test_no_connection(file: Path) -> None:

@@ -1,5 +1,6 @@
 """Ctrl-C, SIGTERM and SIGHUP while something is under way."""
 
+import contextlib
 import os
 import re
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Running, dispositions, environment, receiving, started
-from tests.cli.server import Peer, serving
+from tests.cli.server import Peer, full_port, serving
 
 LARGE = 32 * 1024 * 1024
 
@@ -100,6 +101,101 @@ def test_send_that_has_not_connected(tmp_path: Path) -> None:
         outcome = running.end()
     assert outcome.code == 130
     assert len(outcome.objects) == 1
+
+
+def is_connecting_from(pid: int, port: int) -> bool:
+    """Whether the process waits for an answer to its SYN (state 02 in proc(5); Linux)."""
+    waiting = {
+        fields[9]
+        for fields in map(str.split, Path("/proc/net/tcp").read_text().splitlines()[1:])
+        if fields[2].endswith(f":{port:04X}") and fields[3] == "02"
+    }
+    sockets = {f"socket:[{inode}]" for inode in waiting}
+    descriptors = Path(f"/proc/{pid}/fd")
+    with contextlib.suppress(FileNotFoundError):
+        return any(os.readlink(path) in sockets for path in descriptors.iterdir())
+    return False
+
+
+def test_send_that_is_connecting(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    with full_port() as port:
+        url = f"http://127.0.0.1:{port}/"
+        with started("send", "--connect-timeout", "600", "f", url, cwd=tmp_path) as running:
+            deadline = time.monotonic() + 30
+            while not is_connecting_from(running.process.pid, port):
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            running.interrupt()
+            outcome = running.end()
+    assert outcome.code == 130
+    assert "interrupted while sending f" in outcome.error
+
+
+class Silent:
+    """A server that reads up to a stage, says nothing, and sees the end of the connection."""
+
+    def __init__(self, stage: str) -> None:
+        self.stage = stage
+        self.has_come = threading.Event()
+        self.has_gone = threading.Event()
+
+    def __call__(self, peer: Peer) -> None:
+        if self.stage != "connected":
+            peer.head()
+        if self.stage == "body":
+            peer.body()
+        self.has_come.set()
+        with contextlib.suppress(ConnectionError):
+            while peer.socket.recv(1 << 16):
+                pass
+        self.has_gone.set()
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "scheme"),
+    [
+        ("connected", ("f",), "https"),  # in the TLS handshake
+        ("head", ("large",), "http"),  # waiting for 100 (Continue)
+        ("body", ("f",), "http"),  # waiting for the response
+        ("head", ("-F", "f=@large"), "http"),
+        ("head", ("-F", "f=@-"), "http"),
+        ("head", ("--compress", "large"), "http"),
+        ("head", ("--compress", "-"), "http"),
+    ],
+)
+def test_send_at_every_stage(
+    stage: str, options: tuple[str, ...], scheme: str, tmp_path: Path
+) -> None:
+    (tmp_path / "f").write_bytes(b"content")
+    with (tmp_path / "large").open("wb") as stream:
+        stream.truncate(LARGE)
+    silent = Silent(stage)
+    patient = ("--expect100-timeout", "600", "--connect-timeout", "600")
+    with serving(silent) as server:
+        url = f"{scheme}{server.url.removeprefix('http')}x"
+        with started("send", *patient, *options, url, cwd=tmp_path) as running:
+            assert silent.has_come.wait(30)
+            running.interrupt()
+            outcome = running.end()
+        assert silent.has_gone.wait(30)
+    assert outcome.code == 130
+    assert outcome.error.startswith("filebody: interrupted while sending ")
+
+
+def test_send_by_a_proxy_that_does_not_answer(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"content")
+    silent = Silent("connected")
+    with (
+        serving(silent) as proxy,
+        started("send", "--proxy", proxy.url, "f", "http://127.0.0.1:9/", cwd=tmp_path) as running,
+    ):
+        assert silent.has_come.wait(30)
+        running.interrupt()
+        outcome = running.end()
+        assert silent.has_gone.wait(30)
+    assert outcome.code == 130
+    assert "after 0 of 7 bytes" in outcome.error
 
 
 class Upload:

@@ -20,6 +20,7 @@ from filebody.errors import (
     ConnectTimeout,
     DigestMismatch,
     EarlySuccess,
+    FilebodyError,
     ProtocolError,
     ProxyError,
     RemoteError,
@@ -79,7 +80,9 @@ def status_words(status: int) -> str:
         return str(status)
 
 
-def failure_line(error: Exception, source: str, place: str, reached: Reached) -> str:
+def failure_line(
+    error: FilebodyError | Interrupted, source: str, place: str, reached: Reached
+) -> str:
     """Say what happened to one file.
 
     Args:
@@ -134,7 +137,7 @@ def failure_line(error: Exception, source: str, place: str, reached: Reached) ->
                 "complete; run the command again to send it whole"
             )
         case _:
-            line = f"cannot send {source} to {url} ({after}): {type(error).__name__}: {error}"
+            line = f"cannot send {source} to {url} ({after}): {error}"
     return one_line(line)
 
 
@@ -171,7 +174,9 @@ def _transfer_advice(error: TransferError, *, is_sent: bool) -> str | None:
     if isinstance(error, ConnectionLost):
         if is_sent:
             return "ask there whether it has it"
-        return "it may have refused the upload, or be out of reach; its log says more"
+        is_plain = error.url.startswith("http:")
+        wants = "refused the upload, want https://," if is_plain else "refused the upload"
+        return f"it may have {wants} or be out of reach; its log says more"
     for kind, advice in _TRANSFER_ADVICE:
         if isinstance(error, kind):
             return advice
@@ -195,7 +200,7 @@ def _type_advice(error: RemoteError, reached: Reached) -> str:
             return f"it does not take {reached.coding}; --compress={codings[0]} would do"
         return f"it may not take {reached.coding}: send it without --compress"
     if reached.is_form:
-        return "it may not take forms there: send the file itself, without --form"
+        return "it may take no forms there: try it without --form"
     return "try another -H 'Content-Type: ...'"
 
 
