@@ -184,6 +184,48 @@ def test_a_retry_is_told_above_the_bar(tmp_path: Path) -> None:
     assert seen.index("\x1b[?25l") < seen.index("attempt 1") < seen.rindex("\x1b[?25h")
 
 
+class Early:
+    """A server that takes the first bytes of a body, whatever its framing, and waits."""
+
+    def __init__(self) -> None:
+        self.may_go_on = threading.Event()
+
+    def __call__(self, peer: Peer) -> None:
+        peer.head()
+        peer.socket.recv(1 << 16)
+        assert self.may_go_on.wait(60)
+
+
+def test_bar_of_a_form_is_about_all_of_it(tmp_path: Path) -> None:
+    make(tmp_path / "large")
+    early = Early()
+    form = ("-F", "title=x", "-F", "a=@large", "-F", "b=@large")
+    with (
+        serving(early, buffer_bytes=1 << 16) as server,
+        terminal("send", *AT_ONCE, *form, server.url, cwd=tmp_path) as window,
+    ):
+        window.wait_for(r"a form with 2 files .* [1-9]\S* [KM]iB/64\.0 MiB")
+        window.type(b"\x03")
+        code, _ = window.end()
+        early.may_go_on.set()
+    assert code == 130
+
+
+def test_bar_of_what_is_compressed_is_about_the_file(tmp_path: Path) -> None:
+    (tmp_path / "noise").write_bytes(os.urandom(SIZE))
+    early = Early()
+    with (
+        serving(early, buffer_bytes=1 << 16) as server,
+        terminal("send", *AT_ONCE, "--compress", "noise", server.url, cwd=tmp_path) as window,
+    ):
+        window.wait_for(r"noise .* +\d+% +[1-9]\S* [KM]iB/32\.0 MiB")
+        window.type(b"\x03")
+        code, seen = window.end()
+        early.may_go_on.set()
+    assert code == 130
+    assert re.search(r"after [\d,]+ of 33,554,432 bytes", seen.replace("\r\n", ""))
+
+
 def test_narrow(tmp_path: Path) -> None:
     make(tmp_path / "a-rather-long-name.mp4")
     slow = Slow()
