@@ -101,5 +101,9 @@ class Content:
             self._has_begun = True
             try:
                 self.producer.stopProducing()
-            except Exception:  # noqa: BLE001 - why there is no attempt is what the caller must know
-                _log.failure("stopping {source}, which was not begun, failed", source=self.source)
+            except Exception as error:  # noqa: BLE001 - some producers cannot be stopped yet
+                _log.debug(
+                    "stopping {source}, which was not begun, failed: {error!r}",
+                    source=self.source,
+                    error=error,
+                )

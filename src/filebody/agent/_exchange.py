@@ -112,8 +112,11 @@ class Exchange:
 
     @property
     def is_unsent(self) -> bool:
-        """Whether the wire has not taken a single byte: nobody can have heard of it."""
-        return not self._writer.outbox.wire_bytes
+        """Whether not a single byte was sent, for sure: nobody can have heard of it."""
+        if not self._has_begun:
+            return True
+        # Of what TLS was given when it failed, some may be out.
+        return not self._wire.is_tls and not self._writer.outbox.wire_bytes
 
     @property
     def sent_bytes(self) -> int:
@@ -358,17 +361,18 @@ class Exchange:
             self._send_body()
 
     def _final(self, head: parser.Head) -> None:
-        was_expecting = self._phase is Phase.EXPECTING
         self._owner.tell("first_byte", status=head.status)
         self._response = Response(head, self._terms.request, self)
+        if self._phase is Phase.EXPECTING and head.status < 300:
+            # It does not want the body, and has nothing of it: an upload cannot have succeeded.
+            self._fail(EarlySuccess(self._terms.request.target.url, 0, head.status))
+            return
         self._move(Event.ACCEPTED if head.status < 300 else Event.REFUSAL)
         if self._phase is Phase.REFUSED:
             self._stop_sending()
             self._is_due = True
         elif self._phase is Phase.DELIVERING:
             self._is_due = True
-        elif was_expecting:
-            self._send_body()
 
     def _known_response(self) -> Response:
         if self._response is None:
@@ -459,9 +463,10 @@ class Exchange:
         if producer is not None and self.has_begun_body and not self._body_is_out:
             _quietly(producer.stopProducing)
         failure = Failure(error)
+        if self._is_due and not isinstance(error, CancelledError):
+            self._hand_over()  # it has a head, and this is what becomes of its body
         self._is_due = False
-        was_handed_over = self._running.called
-        if not was_handed_over:
+        if not self._running.called:
             self._running.errback(failure)
         elif self._response is not None:
             self._response.finished(failure)

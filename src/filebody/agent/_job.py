@@ -205,15 +205,15 @@ class Job:
             except ConnectionLost:
                 if not is_reused or exchange.has_heard:
                     raise
-                if not (exchange.is_unsent or self._may_replace(request)):
+                if not self._may_replace(request, is_unsent=exchange.is_unsent):
                     raise
 
-    def _may_replace(self, request: Request) -> bool:
+    def _may_replace(self, request: Request, *, is_unsent: bool) -> bool:
         content = self._content
         return may_replace(
             request.method,
             is_replayable=content is None or content.is_replayable,
-            any_method=self._options.retries.any_method,
+            any_method=is_unsent or self._options.retries.any_method,
         )
 
     async def _connect(self, route: Route, request: Request) -> Wire:

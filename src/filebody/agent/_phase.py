@@ -62,7 +62,7 @@ def _row(**changes: Phase) -> dict[Event, Phase]:
 
 
 _CHANGES = {
-    Phase.EXPECTING: _row(go=Phase.SENDING, accepted=Phase.HOLDING, refusal=Phase.REFUSED),
+    Phase.EXPECTING: _row(go=Phase.SENDING, accepted=Phase.FAILED, refusal=Phase.REFUSED),
     Phase.SENDING: _row(body_out=Phase.AWAITING, accepted=Phase.HOLDING, refusal=Phase.REFUSED),
     Phase.HOLDING: _row(body_out=Phase.DELIVERING, end=Phase.HELD),
     Phase.HELD: _row(body_out=Phase.DONE),
