@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import fcntl
 import select
 import socket
 import ssl
 import struct
+import termios
 
 _PIECE = 1 << 16
+_LOOK_SECONDS = 0.001
 
 
 class End(enum.Enum):
@@ -98,6 +101,20 @@ class Channel:
             return ended.end
         return End.RST if seen & select.POLLERR else End.FIN
 
+    def arrive(self) -> None:
+        """Wait until the client's kernel has all that was written: an RST discards what it lacks.
+
+        A client that has ended the connection has what it wanted, and acknowledges nothing more.
+        """
+        while self._unacknowledged():
+            if self._wait(0, at_most_seconds=_LOOK_SECONDS) & (select.POLLERR | select.POLLHUP):
+                return
+
+    def _unacknowledged(self) -> int:
+        answer = fcntl.ioctl(self._socket.fileno(), termios.TIOCOUTQ, bytes(4))
+        count: int = struct.unpack("i", answer)[0]
+        return count
+
     def finish(self) -> None:
         """Say that nothing follows; reading goes on."""
         try:
@@ -117,13 +134,15 @@ class Channel:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._socket.close()
 
-    def _wait(self, events: int) -> int:
+    def _wait(self, events: int, at_most_seconds: float | None = None) -> int:
         poll = select.poll()
         poll.register(self._socket, events)
         poll.register(self._stop, select.POLLIN)
-        ready = dict(poll.poll(self._timeout_seconds * 1000))
+        ready = dict(poll.poll((at_most_seconds or self._timeout_seconds) * 1000))
         if self._socket.fileno() in ready:
             return ready[self._socket.fileno()]
+        if at_most_seconds is not None and not ready:
+            return 0
         raise Ended(End.STOPPED if ready else End.LATE)
 
 
@@ -142,6 +161,7 @@ class TLSChannel(Channel):
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._has_shaken_hands = False
+        self._held = b""
 
     def handshake(self) -> None:
         """Make the handshake if it was not made yet.
@@ -162,6 +182,9 @@ class TLSChannel(Channel):
 
     def read(self, size: int) -> bytes:
         self.handshake()
+        if self._held:
+            data, self._held = self._held[:size], self._held[size:]
+            return data
         while True:
             try:
                 data = self._tls.read(size)
@@ -186,9 +209,14 @@ class TLSChannel(Channel):
 
     def farewell(self) -> None:
         self.handshake()
-        # It says that it waits for the client's, which a close need not.
+        # OpenSSL looks for the client's close_notify at once, and takes offence at anything else
+        # that has come.
+        if self._tls.pending():
+            self._held += self._tls.read(self._tls.pending())
+        waiting = self._incoming.read()
         with contextlib.suppress(ssl.SSLError):
             self._tls.unwrap()
+        self._incoming.write(waiting)
         self._flush()
 
     def _flush(self) -> None:

@@ -30,6 +30,7 @@ from tests.peers.channel import Channel, End, Ended, TLSChannel
 from tests.peers.framing import BadRequest, Request, RequestParser
 
 __all__ = [
+    "Arrive",
     "Close",
     "CloseWithoutCloseNotify",
     "Connection",
@@ -86,6 +87,11 @@ class Wait(Step):
     """Go on when the test calls `ScriptedServer.let` with this name; read nothing meanwhile."""
 
     name: str
+
+
+@attrs.frozen
+class Arrive(Step):
+    """Wait until the client's kernel has acknowledged all that was sent."""
 
 
 @attrs.frozen
@@ -146,6 +152,8 @@ class ScriptedServer:
         scripts: One for each connection.
         certificates: Speak TLS with these.
         repeat_last: Whether the last script is for all further connections too.
+        takes_up: There is one script for all connections: each goes on where the client has ended
+            the one before it.
         names: What stands for names in braces in what is sent.
 
     Attributes:
@@ -158,10 +166,12 @@ class ScriptedServer:
         *scripts: Script,
         certificates: Certificates | None = None,
         repeat_last: bool = False,
+        takes_up: bool = False,
         names: Mapping[str, str] | None = None,
     ) -> None:
         self._scripts = scripts
         self._repeat_last = repeat_last
+        self._takes_up = takes_up
         self._names = dict(names or {})
         self._context: ssl.SSLContext | None = None
         if certificates is not None:
@@ -230,11 +240,11 @@ class ScriptedServer:
                 return
             accepted, _ = self._listener.accept()
             number = len(self.connections)
-            if number >= len(self._scripts) and not self._repeat_last:
+            script = self._script_of(number)
+            if script is None:
                 self.faults.append(f"connection {number + 1} was not expected")
                 accepted.close()
                 continue
-            script = self._scripts[min(number, len(self._scripts) - 1)]
             parser = RequestParser()
             connection = Connection(parser.requests)
             self.connections.append(connection)
@@ -243,6 +253,16 @@ class ScriptedServer:
             thread = threading.Thread(target=play.run, name="script")
             self._threads.append(thread)
             thread.start()
+
+    def _script_of(self, number: int) -> Script | None:
+        if self._takes_up and number:
+            self._threads[-1].join(_TIMEOUT_SECONDS)
+            done = sum(connection.at for connection in self.connections)
+            rest = self._scripts[0][done:]
+            return rest or None
+        if number >= len(self._scripts) and not self._repeat_last:
+            return None
+        return self._scripts[min(number, len(self._scripts) - 1)]
 
     def _channel(self, accepted: socket.socket, script: Script) -> Channel:
         speaks_plain = bool(script) and isinstance(script[0], SpeakPlain)
@@ -321,6 +341,8 @@ class _Play:
                     self._channel.write(data[start : start + (step.by or len(data))])
             case Wait():
                 self._server._wait(step.name)
+            case Arrive():
+                self._channel.arrive()
             case HalfClose():
                 self._channel.finish()
             case Close():

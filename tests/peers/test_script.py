@@ -235,6 +235,15 @@ def test_a_connection_too_many_is_a_fault() -> None:
         assert eventually(lambda: len(server.connections) == 3)
 
 
+def test_a_connection_takes_up_the_script() -> None:
+    with ScriptedServer([*WHOLE, *WHOLE, Close()], takes_up=True) as server:
+        for _ in range(2):
+            with connect(server, None) as connection:
+                connection.sendall(put())
+                assert connection.recv(len(OK), socket.MSG_WAITALL) == OK
+    assert [connection.at for connection in server.connections] == [3, 4]
+
+
 @pytest.mark.parametrize(
     "sent",
     [
