@@ -7,9 +7,7 @@ What is asked for is imported then: bodies and errors need no Twisted, and to im
 takes longer than to send a small file.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # `typing` takes most of the time in which Ctrl-C cannot be taken care of yet
 if TYPE_CHECKING:
     from filebody.agent import UploadAgent
     from filebody.body import (
@@ -109,6 +107,8 @@ _ROOMS = ("errors", "progress", "body", "produce", "agent")
 
 
 def __getattr__(name: str) -> object:
+    from importlib import import_module  # noqa: PLC0415 - see above
+
     if name in _ROOMS:
         return import_module(f"filebody.{name}")
     if name in __all__:

@@ -2,7 +2,10 @@
 
 import signal
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False  # what is imported here is imported before Ctrl-C is taken care of
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["main"]
 
@@ -11,7 +14,7 @@ _NEEDED = ("click", "rich", "OpenSSL", "service_identity")
 _USAGE = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: "Sequence[str] | None" = None) -> int:
     """Run the command.
 
     Args:
@@ -21,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     _end_quietly_when_interrupted()
-    from importlib.util import find_spec  # noqa: PLC0415 - nothing before Ctrl-C is taken care of
+    from importlib.util import find_spec  # noqa: PLC0415 - see above
 
     missing = [name for name in _NEEDED if find_spec(name) is None]
     if missing:
