@@ -157,21 +157,44 @@ def test_nginx_keeps_it_as_it_came(log: Path, nginx: Nginx) -> None:
     ("accepted", "words"),
     [
         ("gzip, br", "it does not take zstd; --compress=gzip would do"),
-        ("identity", "it may not take zstd: send it without --compress"),
-        ("gzip;q=0, zstd", "it may not take zstd: send it without --compress"),
+        ("identity", "it does not take zstd: send it without --compress"),
+        ("", "it does not take zstd: send it without --compress"),
+        ("gzip;q=0, zstd", "try another -H 'Content-Type: ...'"),
+        ("gzip, zstd;Q=0.0", "it does not take zstd; --compress=gzip would do"),
+        (None, "it may not take zstd: send it without --compress"),
     ],
 )
-def test_refused(accepted: str, words: str, log: Path) -> None:
+def test_refused(accepted: str | None, words: str, log: Path) -> None:
     def script(peer: Peer) -> None:
         peer.head()
         peer.body()
-        peer.answer(415, Accept_Encoding=accepted)
+        peer.answer(415, b"", **({} if accepted is None else {"Accept_Encoding": accepted}))
 
     with serving(script) as server:
         outcome = run("send", "--compress=zstd", "log", server.url, cwd=log.parent)
     assert (outcome.code, outcome.out) == (22, "")
     assert "log answered 415 Unsupported Media Type to log" in outcome.error
     assert words in outcome.error
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({}, "it may not take forms, or not gzip: send it without --form, or without --compress"),
+        ({"Accept_Encoding": "gzip"}, "it may take no forms there"),
+        ({"Accept_Encoding": "zstd"}, "it does not take gzip; --compress=zstd would do"),
+    ],
+)
+def test_a_form_that_is_refused(fields: dict[str, str], words: str, log: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(415, b"", **fields)
+
+    with serving(script) as server:
+        outcome = run("send", "--compress", "-F", "f=@log", server.url, cwd=log.parent)
+    assert (outcome.code, outcome.out) == (22, "")
+    assert outcome.error.split("; ", 1)[1].startswith(words)
 
 
 def test_a_file_that_changes_is_no_success(tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ def test_interrupted() -> None:
 def test_lost_after_all_was_sent() -> None:
     reached = Reached(sent_bytes=5000, total_bytes=5000, is_out=True)
     line = failure_line(errors.ConnectionLost(URL, 5000, "closed"), "f", URL, reached)
+    assert line.endswith("; ask there whether it has it, or try https://")
+    line = failure_line(errors.ConnectionLost("https://h/f", 5000, "closed"), "f", URL, reached)
     assert line.endswith("; ask there whether it has it")
 
 
@@ -96,6 +98,23 @@ def test_lost_on_the_way_to_https() -> None:
 def test_advice_behind_a_question() -> None:
     error = errors.ProxyError(URL, 0, "is the server running?")
     assert " running? (see --proxy, " in failure_line(error, "f", URL, REACHED)
+
+
+@pytest.mark.parametrize(
+    ("status", "file_words", "form_words"),
+    [
+        (400, "bytes", "check the names of the fields"),
+        (404, "check the URL", "check the URL"),
+        (405, "another method with -X", "it may take no forms there"),
+        (415, "Content-Type", "it may take no forms there"),
+        (501, "another one with -X", "it may take no forms there"),
+    ],
+)
+def test_forms_are_refused_for_other_reasons(status: int, file_words: str, form_words: str) -> None:
+    error = errors.RemoteError(URL, status)
+    assert file_words in failure_line(error, "f", URL, REACHED)
+    form = Reached(sent_bytes=1000, total_bytes=5000, is_form=True)
+    assert form_words in failure_line(error, "a form", URL, form)
 
 
 def test_the_file_of_a_form_is_named() -> None:

@@ -19,7 +19,7 @@ __all__ = ["accepted_codings", "beginning_of", "detail_of", "digest_of"]
 _ANSWER_BYTES = 1 << 16
 # Longer than any sentence: more of an answer is not shown.
 _DETAIL_CHARACTERS = 300
-_NEVER = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*")
+_NEVER = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*", re.IGNORECASE)
 _TAG = re.compile(r"(?s)<(script|style|title|head)\b.*?</\1>|<[^>]*>")
 
 
@@ -81,14 +81,16 @@ def digest_of(response: IResponse) -> bytes | None:
     return digest if isinstance(digest, bytes) else None
 
 
-def accepted_codings(response: IResponse) -> list[str]:
-    """The codings of ours that the server takes, by what it says in a refusal.
+def accepted_codings(response: IResponse) -> list[str] | None:
+    """The codings of ours that the server takes, by what it says in a refusal; None if nothing.
 
     Source: RFC 9110 section 12.5.3 (Accept-Encoding in responses).
     """
-    words = b",".join(response.headers.getRawHeaders(b"Accept-Encoding", [])).decode("latin-1")
-    offered = [item.partition(";") for item in words.lower().split(",")]
-    accepted = {name.strip() for name, _, weight in offered if not _NEVER.fullmatch(weight)}
+    lines = response.headers.getRawHeaders(b"Accept-Encoding")
+    if lines is None:
+        return None
+    offered = [item.partition(";") for item in b",".join(lines).decode("latin-1").split(",")]
+    accepted = {name.strip().lower() for name, _, weight in offered if not _NEVER.fullmatch(weight)}
     return [coding for coding in CODINGS if coding in accepted]
 
 

@@ -51,8 +51,17 @@ _STATUS_ADVICE = {
     409: "something of this name is there already, or in the way; choose another name",
     411: "the server wants to know the length: send a file instead of a pipe",
     413: "it is longer than the server takes",
+    415: "try another -H 'Content-Type: ...'",
     429: "wait and try again",
+    501: "it may not know the method: try another one with -X",
     507: "the server's disk is full",
+}
+_NO_FORMS = "it may take no forms there: check the URL, or send the file without --form"
+_FORM_ADVICE = {
+    400: "check the names of the fields, and whether it takes forms there",
+    405: _NO_FORMS,
+    415: _NO_FORMS,
+    501: _NO_FORMS,
 }
 
 # Which option gives it longer.
@@ -172,9 +181,9 @@ def _transfer_advice(error: TransferError, *, is_sent: bool) -> str | None:
             return "use the name that it is for, or --insecure to send it all the same"
         return "--cacert FILE names whom to trust (or --insecure to send it all the same)"
     if isinstance(error, ConnectionLost):
-        if is_sent:
-            return "ask there whether it has it"
         is_plain = error.url.startswith("http:")
+        if is_sent:
+            return f"ask there whether it has it{', or try https://' if is_plain else ''}"
         wants = "refused the upload, want https://," if is_plain else "refused the upload"
         return f"it may have {wants} or be out of reach; its log says more"
     for kind, advice in _TRANSFER_ADVICE:
@@ -184,24 +193,32 @@ def _transfer_advice(error: TransferError, *, is_sent: bool) -> str | None:
 
 
 def _advice(error: RemoteError, reached: Reached) -> str | None:
-    if error.status == 415:
-        return _type_advice(error, reached)
+    if error.status == 415 and reached.coding is not None:
+        advice = _coding_advice(error.response, reached.coding, is_form=reached.is_form)
+        if advice is not None:
+            return advice
+    if reached.is_form and error.status in _FORM_ADVICE:
+        return _FORM_ADVICE[error.status]
     if error.status >= 500:
         return _STATUS_ADVICE.get(error.status, "the server has a problem; try again later")
     return _STATUS_ADVICE.get(error.status)
 
 
-def _type_advice(error: RemoteError, reached: Reached) -> str:
-    """What to do about 415 (RFC 9110 section 15.5.16)."""
-    if reached.coding is not None:
-        response = error.response
-        codings = accepted_codings(response) if isinstance(response, Response) else ()
-        if codings and reached.coding not in codings:
-            return f"it does not take {reached.coding}; --compress={codings[0]} would do"
-        return f"it may not take {reached.coding}: send it without --compress"
-    if reached.is_form:
-        return "it may take no forms there: try it without --form"
-    return "try another -H 'Content-Type: ...'"
+def _coding_advice(response: object, coding: str, *, is_form: bool) -> str | None:
+    """What to do about 415 where there is a coding; None if that was not the reason.
+
+    Source: RFC 9110 section 15.5.16: the fields of the response tell which it was.
+    """
+    codings = accepted_codings(response) if isinstance(response, Response) else None
+    if codings is None:
+        form = "forms, or not " if is_form else ""
+        without = "without --form, or " if is_form else ""
+        return f"it may not take {form}{coding}: send it {without}without --compress"
+    if coding in codings:
+        return None
+    if codings:
+        return f"it does not take {coding}; --compress={codings[0]} would do"
+    return f"it does not take {coding}: send it without --compress"
 
 
 def _with(line: str, advice: str | None) -> str:
