@@ -12,7 +12,6 @@ socket is not read, so a client that pipelines cannot fill the memory.
 from __future__ import annotations
 
 import enum
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import h11
@@ -22,22 +21,20 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from filebody.receiver._events import Refused
-from filebody.receiver._exchange import Exchange, exchange_for
 from filebody.receiver._framing import Framing
 from filebody.receiver._pace import LARGE_READ_BYTES, SMALL_READ_BYTES, Pace
 from filebody.receiver._refusal import Refusal
-from filebody.receiver._request import ALLOW
-from filebody.receiver._responses import response_fields
+from filebody.receiver._replies import Replies
 from filebody.receiver._tap import Tap
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from h11._events import Event
     from twisted.internet.interfaces import IPushProducer
     from twisted.internet.tcp import Server
     from twisted.python.failure import Failure
 
+    from filebody.receiver._exchange import Exchange, Route
     from filebody.receiver._site import Site
 
 __all__ = ["Connection", "Phase"]
@@ -68,6 +65,7 @@ class Connection(Protocol):
 
     Args:
         site: What the connections of a receiver share.
+        route: Chooses the exchange for a request.
         is_surplus: Whether this one is more than the receiver serves: its request gets 503.
 
     Attributes:
@@ -81,13 +79,15 @@ class Connection(Protocol):
     transport: Server
     pace: Pace
 
-    def __init__(self, site: Site, *, is_surplus: bool = False) -> None:
+    def __init__(self, site: Site, route: Route, *, is_surplus: bool = False) -> None:
         self.site = site
         self.peer = "-"
         self.request: h11.Request | None = None
         self.began = 0.0
         self.is_surplus = is_surplus
+        self._route = route
         self._framing = Framing(site.config.max_header_bytes)
+        self._replies = Replies(self._framing, self._write)
         self._phase = Phase.HEAD
         self._exchange: Exchange | None = None
         self._advancing = False
@@ -208,7 +208,7 @@ class Connection(Protocol):
     def read_body(self) -> None:
         """Let the client send its body, telling it so if it waits for that."""
         if self._framing.wants_continue:
-            self._send(h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue"))
+            self._replies.inform(100)
         self._phase = Phase.BODY
         is_counted = self._framing.left_bytes is not None
         self.pace.read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
@@ -224,13 +224,22 @@ class Connection(Protocol):
         self._phase = Phase.WORKING
         self.pace.hold()
 
+    def add_always(self, fields: Sequence[tuple[str, str]]) -> None:
+        """Have fields in every response to this request, interim and refusing ones too."""
+        self._replies.always.extend(fields)
+
+    def inform(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
+        """Send an interim response, where the client knows such (RFC 9110 section 15.2)."""
+        if self.is_open and self.request is not None and self.request.http_version >= b"1.1":
+            self._replies.inform(status, fields)
+
     def respond(self, status: int, fields: Sequence[tuple[str, str]], content: bytes = b"") -> None:
         """Answer with a short body, or with none for 204 and 304."""
         if status not in {204, 304}:
             fields = [*fields, ("Content-Length", str(len(content)))]
         self.begin_response(status, fields)
         if content and not self.is_head:
-            self._send(h11.Data(data=content))
+            self._replies.data(content)
         self.end_response()
 
     @property
@@ -246,22 +255,16 @@ class Connection(Protocol):
     def begin_response(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
         """Send the head of the answer."""
         close = self._is_last or not self._framing.is_body_read
-        self._send(
-            h11.Response(
-                status_code=status,
-                headers=response_fields(fields, close=close),
-                reason=HTTPStatus(status).phrase.encode(),
-            )
-        )
+        self._replies.begin(status, fields, close=close)
 
     def send_data(self, data: bytes) -> None:
         """Send a piece of the answer's body."""
         self._moved_bytes += len(data)
-        self._send(h11.Data(data=data))
+        self._replies.data(data)
 
     def end_response(self) -> None:
         """End the answer and go on: to the next request, to lingering, or to the end."""
-        self._send(h11.EndOfMessage())
+        self._replies.end()
         self._exchange = None
         if self._framing.is_reusable and not self._is_last:
             self._framing.next_cycle()
@@ -359,6 +362,7 @@ class Connection(Protocol):
 
     def _head_received(self, request: h11.Request) -> None:
         self.request = request
+        self._replies.always.clear()
         self.began = self.site.clock.seconds()
         self._moved_bytes = 0
         self._phase = Phase.WORKING
@@ -367,12 +371,11 @@ class Connection(Protocol):
         if not self._framing.has_body:
             self._framing.next_event()  # its EndOfMessage: the answer may keep the connection
         try:
-            exchange = exchange_for(self, request)
+            if self.is_surplus:
+                raise _surplus()
+            exchange = self._route(self, request)
         except Refusal as refusal:
             self.refuse(refusal)
-            return
-        if exchange is None:
-            self.respond(204, [("Allow", ALLOW)])
             return
         self._exchange = exchange
         self.work()
@@ -388,8 +391,8 @@ class Connection(Protocol):
         if exchange is not None:
             exchange.lost(reason)
 
-    def _send(self, event: Event) -> None:
-        self.transport.write(self._framing.send(event))
+    def _write(self, data: bytes) -> None:
+        self.transport.write(data)
 
     # --- ends and times ------------------------------------------------------------------------
 
@@ -412,3 +415,7 @@ class Connection(Protocol):
             self._close()
         else:
             self.abort("the client took nothing for too long")
+
+
+def _surplus() -> Refusal:
+    return Refusal(503, "too many connections; try again later", [("Retry-After", "5")])

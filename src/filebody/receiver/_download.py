@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     import h11
 
-    from filebody.receiver._connection import Connection
+    from filebody.receiver._exchange import Line
 
 __all__ = ["Download"]
 
@@ -27,16 +27,16 @@ class Download:
     """The exchange of one GET or HEAD.
 
     Args:
-        connection: Where the file goes.
+        line: Where the file goes.
         request: What was asked for.
 
     Raises:
         Refusal: 400 for a target that names nothing.
     """
 
-    def __init__(self, connection: Connection, request: h11.Request) -> None:
-        self._connection = connection
-        self._site = connection.site
+    def __init__(self, line: Line, request: h11.Request) -> None:
+        self._line = line
+        self._site = line.site
         self._request = request
         self._target = parse_target(request.target)
         self._sender: Sender | None = None
@@ -45,8 +45,8 @@ class Download:
     def start(self, *, has_body: bool) -> None:  # noqa: ARG002 - of no interest for a GET
         """Look for the file."""
         self._site.workers.run(find, self._site.store.root, self._target).addCallbacks(
-            self._found, self._connection.fail
-        ).addErrback(self._connection.fail)
+            self._found, self._line.fail
+        ).addErrback(self._line.fail)
 
     def body_received(self, data: bytes | bytearray) -> None:
         """Not called: the body of a GET is never read."""
@@ -62,22 +62,22 @@ class Download:
 
     def _found(self, found: Found | Page | Moved) -> None:
         if isinstance(found, Found):
-            if self._is_over or self._connection.is_head:
+            if self._is_over or self._line.is_head:
                 self._site.workers.run(os.close, found.descriptor)
             if not self._is_over:
                 self._send_file(found)
         elif not self._is_over:
             if isinstance(found, Moved):
-                self._connection.respond(301, [("Location", found.location)])
+                self._line.respond(301, [("Location", found.location)])
             else:
-                self._connection.respond(200, PAGE_FIELDS, found.content)
+                self._line.respond(200, PAGE_FIELDS, found.content)
 
     def _send_file(self, found: Found) -> None:
-        connection = self._connection
-        if connection.is_head:
+        line = self._line
+        if line.is_head:
             # RFC 9110 section 14.2: Range is for GET only.
-            connection.begin_response(200, file_fields(found, None))
-            connection.end_response()
+            line.begin_response(200, file_fields(found, None))
+            line.end_response()
             return
         # RFC 9110 section 13.1.5: no validator of ours can match If-Range, so the whole is sent.
         wanted = (
@@ -87,42 +87,42 @@ class Download:
             part = requested_range(wanted, found.size_bytes)
         except Refusal as refusal:
             self._site.workers.run(os.close, found.descriptor)
-            connection.refuse(refusal)
+            line.refuse(refusal)
             return
-        connection.begin_response(200 if part is None else 206, file_fields(found, part))
+        line.begin_response(200 if part is None else 206, file_fields(found, part))
         start, length = part or (0, found.size_bytes)
         self._sender = Sender(
             found.descriptor,
             self._site.workers,
             start=start,
             length=length,
-            on_data=connection.send_data,
+            on_data=line.send_data,
             on_pause=self._paused,
             on_end=lambda reason: self._ended(found, length, reason),
         )
-        connection.register(self._sender)
+        line.register(self._sender)
         self._sender.start()
 
     def _paused(self, is_paused: bool) -> None:
         if is_paused:
-            self._connection.pace.expect_client()
+            self._line.pace.expect_client()
         else:
-            self._connection.pace.expect_nothing()
+            self._line.pace.expect_nothing()
 
     def _ended(self, found: Found, length: int, reason: str | None) -> None:
-        connection = self._connection
-        connection.unregister()
+        line = self._line
+        line.unregister()
         if reason is not None:
             # The client counts, and sees that this is not the whole.
-            connection.abort(reason)
+            line.abort(reason)
             return
         self._site.tell(
             Served(
                 path=self._site.store.directory.joinpath(*found.name),
                 name="/".join(found.name),
                 size_bytes=length,
-                seconds=self._site.clock.seconds() - connection.began,
-                peer=connection.peer,
+                seconds=self._site.clock.seconds() - line.began,
+                peer=line.peer,
             )
         )
-        connection.end_response()
+        line.end_response()

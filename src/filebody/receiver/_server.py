@@ -13,6 +13,7 @@ from twisted.python.failure import Failure
 from filebody.errors import UsageError
 from filebody.receiver import _tls
 from filebody.receiver._connection import Connection
+from filebody.receiver._routes import exchange_for
 from filebody.receiver._site import Site
 from filebody.receiver._store import Store
 from filebody.receiver._workers import Workers
@@ -230,4 +231,4 @@ class _Factory(ServerFactory):
         if surplus >= _SURPLUS:
             return None
         is_surplus = surplus >= 0 and not self._site.make_room()
-        return Connection(self._site, is_surplus=is_surplus)
+        return Connection(self._site, exchange_for, is_surplus=is_surplus)

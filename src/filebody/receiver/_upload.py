@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from twisted.python.failure import Failure
 
-    from filebody.receiver._connection import Connection
+    from filebody.receiver._exchange import Line
     from filebody.receiver._request import Upload
     from filebody.receiver._store import Incoming, StoredFile
 
@@ -28,13 +28,13 @@ class Reception:
     """The exchange of one upload.
 
     Args:
-        connection: Where the body comes from.
+        line: Where the body comes from.
         upload: What its head said, checked.
     """
 
-    def __init__(self, connection: Connection, upload: Upload) -> None:
-        self._connection = connection
-        self._site = connection.site
+    def __init__(self, line: Line, upload: Upload) -> None:
+        self._line = line
+        self._site = line.site
         self._upload = upload
         self._has_body = True
         self._writer: Writer | None = None
@@ -46,7 +46,7 @@ class Reception:
         """Make the checks that need the disk, and open a temporary file."""
         self._has_body = has_body
         self._site.workers.run(self._open).addCallbacks(self._begun, self._failed).addErrback(
-            self._connection.fail
+            self._line.fail
         )
 
     def body_received(self, data: bytes | bytearray) -> None:
@@ -58,7 +58,7 @@ class Reception:
         if max_size is not None and self._received_bytes > max_size:
             self._refuse(too_large(max_size))
             return
-        self._writer.write(data, is_last_read=not self._connection.has_unread)
+        self._writer.write(data, is_last_read=not self._line.has_unread)
 
     def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
         """Store what has come, if it is what was promised."""
@@ -70,9 +70,9 @@ class Reception:
             self._refuse(refusal)
             return
         self._is_whole = True
-        self._connection.work()
+        self._line.work()
         stored = self._writer.finish(promised).addCallbacks(self._stored, self._failed)
-        stored.addErrback(self._connection.fail)
+        stored.addErrback(self._line.fail)
 
     def lost(self, reason: str) -> None:
         """Remove what has come, unless it is whole."""
@@ -84,7 +84,7 @@ class Reception:
                 name="/".join(self._upload.name),
                 received_bytes=self._received_bytes,
                 reason=reason,
-                peer=self._connection.peer,
+                peer=self._line.peer,
             )
         )
 
@@ -116,25 +116,25 @@ class Reception:
             incoming,
             self._site.workers,
             self._site.backlog,
-            on_full=self._connection.pace.hold,
+            on_full=self._line.pace.hold,
             on_room=self._room_made,
             on_failure=self._failed,
             # A little of what is coded may be much of the file: that is for several visits.
-            tap=None if self._upload.coding else self._connection.tap(),
+            tap=None if self._upload.coding else self._line.tap(),
             on_poured=self._poured,
         )
         if self._has_body:
-            self._connection.read_body()
+            self._line.read_body()
         else:
             self.body_ended(())
 
     def _poured(self, size_bytes: int) -> None:
         self._received_bytes += size_bytes
-        self._connection.poured(size_bytes)
+        self._line.poured(size_bytes)
 
     def _room_made(self) -> None:
         if not (self._is_over or self._is_whole):
-            self._connection.go_on()
+            self._line.go_on()
 
     def _stored(self, stored: StoredFile) -> None:
         clock = self._site.clock
@@ -145,13 +145,13 @@ class Reception:
                 size_bytes=stored.size_bytes,
                 sha256=stored.sha256.hex(),
                 replaced=stored.replaced,
-                seconds=clock.seconds() - self._connection.began,
-                peer=self._connection.peer,
+                seconds=clock.seconds() - self._line.began,
+                peer=self._line.peer,
             )
         )
-        if self._connection.is_open:
+        if self._line.is_open:
             # RFC 9110 section 9.3.4: 201 for what is new, 200 for what was replaced.
-            self._connection.respond(
+            self._line.respond(
                 200 if stored.replaced else 201,
                 stored_fields(self._upload, stored),
                 stored_text(self._upload, stored),
@@ -159,11 +159,11 @@ class Reception:
 
     def _refuse(self, refusal: Refusal) -> None:
         self._give_up()
-        self._connection.refuse(refusal)
+        self._line.refuse(refusal)
 
     def _failed(self, failure: Failure) -> None:
         self._is_over = True
-        self._connection.fail(failure)
+        self._line.fail(failure)
 
     def _give_up(self) -> None:
         self._is_over = True
