@@ -105,7 +105,7 @@ class WriterTests(TestCase):
             self.incoming.gate.set()
             await self.room
             assert not self.is_full
-            stored = await writer.finish({})
+            stored = await writer.finish(lambda: self.incoming.commit({}))
             assert stored.size_bytes == written
             # The first piece went alone; what came meanwhile went in as few calls as may be.
             assert len(self.incoming.sizes) <= 4
@@ -141,7 +141,7 @@ class WriterTests(TestCase):
                 writer.write(bytes([byte]))
             assert len(writer._pieces) < 10
             self.incoming.gate.set()
-            stored = await writer.finish({})
+            stored = await writer.finish(lambda: self.incoming.commit({}))
             assert stored.path.read_bytes() == content
 
         return Deferred.fromCoroutine(steps())
@@ -153,7 +153,7 @@ class WriterTests(TestCase):
             pieces = [bytes([number]) * (number * 1000 + 1) for number in range(100)]
             for piece in pieces:
                 writer.write(piece)
-            stored = await writer.finish({})
+            stored = await writer.finish(lambda: self.incoming.commit({}))
             assert stored.path.read_bytes() == b"".join(pieces)
 
         return Deferred.fromCoroutine(steps())
@@ -192,7 +192,7 @@ class WriterTests(TestCase):
             self.incoming.fault = Refusal(507, "full")
             writer = self.writer()
             writer.write(b"body")
-            done = writer.finish({})
+            done = writer.finish(lambda: self.incoming.commit({}))
             self.incoming.gate.set()
             with pytest.raises(Refusal, match="full"):
                 await done
@@ -215,7 +215,7 @@ class WriterTests(TestCase):
             await self.room
             assert self.incoming.sizes[:2] == [4, 6], "the tap waits for what came before"
             assert self.poured == [len(content) - 10]
-            stored = await writer.finish({})
+            stored = await writer.finish(lambda: self.incoming.commit({}))
             assert stored.path.read_bytes() == content
             assert ours.recv(100) == b"next request"
             ours.close()

@@ -7,11 +7,9 @@ thread at a time; a `Store` by any number of them.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import hmac
 import os
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,22 +17,17 @@ import attrs
 
 from filebody.errors import UsageError
 from filebody.receiver._digest import SUPPORTED
-from filebody.receiver._directories import directory_below, made_below, sync_directory
+from filebody.receiver._placement import Placement, translated
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._staging import Staging, remove_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from filebody.receiver._names import Name
 
-__all__ = ["Incoming", "Store", "StoredFile", "translated"]
+__all__ = ["Incoming", "Store", "StoredFile"]
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_BUSY: Final = frozenset({errno.EMFILE, errno.ENFILE})
-_NO_LINKS: Final = frozenset(
-    {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP}
-)
 _REREAD_BYTES: Final = 1024 * 1024
 
 
@@ -54,6 +47,10 @@ class Store:
     Args:
         directory: Where; nothing is touched before `open`.
         overwrite: Whether a file may replace another of its name.
+
+    Attributes:
+        directory: The same, absolute.
+        placement: Where finished files get their names; from `open` on.
     """
 
     def __init__(self, directory: Path, *, overwrite: bool = False) -> None:
@@ -61,6 +58,7 @@ class Store:
         self._overwrite = overwrite
         self._root = -1
         self._staging: Staging
+        self.placement: Placement
 
     def open(self) -> None:
         """Make the directory if it is missing, remove what a killed receiver left, take a place.
@@ -73,6 +71,7 @@ class Store:
             self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 remove_stale(self._root)
+                self.placement = Placement(self._root)
                 self._staging = Staging(self._root)
             except BaseException:
                 os.close(self._root)
@@ -88,6 +87,11 @@ class Store:
     def root(self) -> int:
         """The descriptor of the open directory."""
         return self._root
+
+    def taken_status(self, *, create_only: bool) -> int | None:
+        """Say what to answer if a name is taken; None to replace the file."""
+        # RFC 9110 section 13.1.2: a condition that does not hold is a 412, our own rule a 409.
+        return 412 if create_only else None if self._overwrite else 409
 
     def begin(
         self,
@@ -109,11 +113,10 @@ class Store:
             Refusal: 409 or 412 where the name is taken, 507 where the disk is full, 500 or 503
                 where the file cannot be made.
         """
-        # RFC 9110 section 13.1.2: a condition that does not hold is a 412, our own rule a 409.
-        taken_status = 412 if create_only else None if self._overwrite else 409
+        taken_status = self.taken_status(create_only=create_only)
         with translated(name):
-            self._check_free(name, taken_status)
-            self._check_room(length)
+            self.placement.check_free(name, taken_status)
+            self.placement.check_room(length)
             descriptor, temporary = self._staging.create()
         return Incoming(
             self,
@@ -128,68 +131,6 @@ class Store:
         """Remove what is temporary and close the directory."""
         self._staging.close()
         os.close(self._root)
-
-    def _check_free(self, name: Name, taken_status: int | None) -> None:
-        with (
-            contextlib.suppress(FileNotFoundError),
-            directory_below(self._root, name[:-1]) as parent,
-        ):
-            if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            if os.fstat(parent).st_dev != os.fstat(self._root).st_dev:
-                # Told before the body comes: no name can be given across file systems.
-                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-            self._check_taken(parent, name, taken_status)
-
-    @staticmethod
-    def _check_taken(parent: int, name: Name, taken_status: int | None) -> None:
-        mode = os.stat(name[-1], dir_fd=parent, follow_symlinks=False).st_mode
-        shown = "/".join(name)
-        if stat.S_ISDIR(mode):
-            raise Refusal(409, f"{shown} is a directory")
-        if not stat.S_ISREG(mode):
-            raise Refusal(409, f"{shown} is there and is not a regular file")
-        if taken_status is not None:
-            raise Refusal(taken_status, f"{shown} is already there and will not be overwritten")
-
-    def _check_room(self, length: int | None) -> None:
-        disk = os.fstatvfs(self._root)
-        # Some file systems say 0 of 0 blocks where they mean that they cannot tell.
-        free = disk.f_bavail * disk.f_frsize
-        if length is not None and disk.f_blocks and length > free:
-            raise Refusal(507, f"{length} bytes do not fit: {free} bytes are free on the disk")
-
-    def _commit(self, incoming: Incoming) -> bool:
-        """Give a finished file its name; returns whether it replaced one. Atomic."""
-        name, temporary, source = incoming.name, incoming.temporary, self._staging.descriptor
-        with made_below(self._root, name[:-1]) as parent:
-            try:
-                # A link is the one portable step that fails if the name is taken: of two uploads
-                # of one name that end at once, one gets here.
-                os.link(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
-                replaced = False
-                self._staging.remove(temporary)
-            except OSError as error:
-                replaced = isinstance(error, FileExistsError)
-                if replaced:
-                    self._check_taken(parent, name, incoming.taken_status)
-                elif error.errno in _NO_LINKS:
-                    replaced = self._claim(parent, name, incoming.taken_status)
-                else:
-                    raise
-                os.rename(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
-            sync_directory(parent)
-        return replaced
-
-    def _claim(self, parent: int, name: Name, taken_status: int | None) -> bool:
-        """Take a name where hard links do not work: an empty file, for the moment of a rename."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            os.close(os.open(name[-1], flags, 0o666, dir_fd=parent))
-        except FileExistsError:
-            self._check_taken(parent, name, taken_status)
-            return True
-        return False
 
 
 class Incoming:
@@ -258,7 +199,12 @@ class Incoming:
                         "not the one in the request: send it again",
                     )
             os.fsync(descriptor)
-            replaced = self._store._commit(self)  # noqa: SLF001 - two halves of one module
+            replaced = self._store.placement.place(
+                self.name,
+                self._store._staging.descriptor,  # noqa: SLF001 - two halves of one module
+                self.temporary,
+                self.taken_status,
+            )
         self._close()
         return StoredFile(
             path=self._store.directory.joinpath(*self.name),
@@ -293,28 +239,3 @@ class Incoming:
                 offset += len(piece)
             self._hashes[algorithm] = running
         return self._hashes[algorithm].digest()
-
-
-@contextlib.contextmanager
-def translated(name: Name) -> Iterator[None]:
-    """Turn what the operating system says into what the client is told."""
-    shown = "/".join(name)
-    try:
-        yield
-    except NotADirectoryError as error:
-        raise Refusal(409, f"a directory on the way to {shown} is a file or a link") from error
-    except OSError as error:
-        said = error.strerror or str(error)
-        if error.errno == errno.EXDEV:
-            raise Refusal(
-                409,
-                f"{shown} would be on another file system than the receiver's directory: "
-                "that needs a receiver of its own",
-            ) from error
-        if error.errno in _FULL:
-            raise Refusal(507, f"{shown} cannot be stored: {said}") from error
-        if error.errno in _BUSY:
-            raise Refusal(
-                503, "too many files are open; try again later", [("Retry-After", "5")]
-            ) from error
-        raise Refusal(500, f"{shown} cannot be stored: {said}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from filebody.receiver._coding import CodedIncoming
@@ -38,6 +39,7 @@ class Reception:
         self._upload = upload
         self._has_body = True
         self._writer: Writer | None = None
+        self._incoming: Incoming | CodedIncoming | None = None
         self._received_bytes = 0
         self._is_over = False  # lost or refused: nothing will be stored
         self._is_whole = False  # the body is complete: it will be stored whoever is still there
@@ -62,7 +64,7 @@ class Reception:
 
     def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
         """Store what has come, if it is what was promised."""
-        if self._is_over or self._writer is None:
+        if self._is_over or self._writer is None or self._incoming is None:
             return
         try:
             promised = merge(self._upload.promised, requested(trailer))
@@ -71,8 +73,8 @@ class Reception:
             return
         self._is_whole = True
         self._line.work()
-        stored = self._writer.finish(promised).addCallbacks(self._stored, self._failed)
-        stored.addErrback(self._line.fail)
+        stored = self._writer.finish(partial(self._incoming.commit, promised))
+        stored.addCallbacks(self._stored, self._failed).addErrback(self._line.fail)
 
     def lost(self, reason: str) -> None:
         """Remove what has come, unless it is whole."""
@@ -112,6 +114,7 @@ class Reception:
         if self._is_over:
             self._site.workers.run(incoming.abort)
             return
+        self._incoming = incoming
         self._writer = Writer(
             incoming,
             self._site.workers,

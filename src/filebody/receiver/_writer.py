@@ -9,21 +9,19 @@ queued at all.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
 
     from filebody.receiver._backlog import Backlog
-    from filebody.receiver._coding import CodedIncoming
-    from filebody.receiver._store import Incoming, StoredFile
     from filebody.receiver._tap import Tap
     from filebody.receiver._workers import Workers
 
-__all__ = ["HIGH_WATER_BYTES", "Writer"]
+__all__ = ["HIGH_WATER_BYTES", "Sink", "Writer"]
 
 _T = TypeVar("_T")
 
@@ -35,11 +33,21 @@ _SMALL_BYTES: Final = 8 * 1024
 _JOINED_BYTES: Final = 64 * 1024
 
 
+class Sink(Protocol):
+    """Takes bytes in worker threads, one call at a time."""
+
+    def write(self, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
+        """Append. Raises `Refusal` where that cannot be."""
+
+    def abort(self) -> None:
+        """Let go of everything; called last, and more than once perhaps."""
+
+
 class Writer:
-    """Feeds an `Incoming` under back-pressure.
+    """Feeds a `Sink` under back-pressure.
 
     Args:
-        incoming: Where the bytes go; this object's own from now on.
+        sink: Where the bytes go; this object's own from now on.
         workers: The threads to do it in.
         backlog: What all uploads have in memory; this one is counted in.
         on_full: Called when nothing may be read from the socket any more.
@@ -47,11 +55,13 @@ class Writer:
         on_failure: Called once when a write failed; what follows is dropped.
         tap: The socket, where a thread may read it; this object's own.
         on_poured: Told how many bytes were read from the tap.
+        on_written: Called when something was written and nothing has ended.
+        on_discarded: Called once after the sink was aborted, if that was not by `finish`.
     """
 
     def __init__(
         self,
-        incoming: Incoming | CodedIncoming,
+        sink: Sink,
         workers: Workers,
         backlog: Backlog,
         *,
@@ -60,8 +70,10 @@ class Writer:
         on_failure: Callable[[Failure], None],
         tap: Tap | None = None,
         on_poured: Callable[[int], None] | None = None,
+        on_written: Callable[[], None] | None = None,
+        on_discarded: Callable[[], None] | None = None,
     ) -> None:
-        self._incoming = incoming
+        self._sink = sink
         self._workers = workers
         self._backlog = backlog
         self._on_full = on_full
@@ -69,6 +81,8 @@ class Writer:
         self._on_failure = on_failure
         self._tap = tap
         self._on_poured = on_poured
+        self._on_written = on_written
+        self._on_discarded = on_discarded
         self._may_pour = False
         self._pieces: deque[bytes | bytearray] = deque()
         self._queued_bytes = 0
@@ -77,7 +91,7 @@ class Writer:
         self._is_pouring = False
         self._busy = False
         self._ended = False
-        self._finish: tuple[Mapping[str, bytes], Deferred[StoredFile]] | None = None
+        self._finish: tuple[Callable[[], Any], Deferred[Any]] | None = None
 
     def write(self, piece: bytes | bytearray, *, is_last_read: bool = False) -> None:
         """Queue a piece. After the end it is dropped.
@@ -102,15 +116,20 @@ class Writer:
         if self._held_bytes > HIGH_WATER_BYTES or self._backlog.is_full:
             self._fill()
 
-    def finish(self, promised: Mapping[str, bytes]) -> Deferred[StoredFile]:
-        """Write what is queued, then commit.
+    def finish(self, conclude: Callable[[], _T]) -> Deferred[_T]:
+        """Write what is queued, then conclude; nothing more is taken from the tap.
+
+        Args:
+            conclude: Called in a worker thread after the last byte, in the same visit.
 
         Returns:
-            A Deferred that fires with the stored file, or fails as `Incoming.commit` does; then the
-            temporary file is gone already.
+            A Deferred that fires with what `conclude` returned, or fails as it or the last write
+            did; then the sink is aborted already.
         """
-        done: Deferred[StoredFile] = Deferred()
-        self._finish = (promised, done)
+        done: Deferred[_T] = Deferred()
+        self._finish = (conclude, done)
+        if self._tap is not None:
+            self._tap.stop()
         self._pump()
         return done
 
@@ -143,8 +162,8 @@ class Writer:
             # The last batch and the commit are one visit to the thread.
             self._busy = self._ended = True
             self._close_tap()
-            promised, done = self._finish
-            committing = self._workers.run(self._commit, self._batch(), promised)
+            conclude, done = self._finish
+            committing = self._workers.run(self._conclude, self._batch(), conclude)
             committing.addBoth(self._landed)
             committing.chainDeferred(done)
 
@@ -161,16 +180,16 @@ class Writer:
 
     def _write(self, batch: list[bytes | bytearray], tap: Tap | None) -> int:
         # In a worker thread.
-        self._incoming.write(batch)
-        return 0 if tap is None else tap.pour(lambda piece: self._incoming.write((piece,)))
+        self._sink.write(batch)
+        return 0 if tap is None else tap.pour(lambda piece: self._sink.write((piece,)))
 
-    def _commit(self, batch: list[bytes | bytearray], promised: Mapping[str, bytes]) -> StoredFile:
+    def _conclude(self, batch: list[bytes | bytearray], conclude: Callable[[], object]) -> object:
         # In a worker thread.
         try:
-            self._incoming.write(batch)
-            return self._incoming.commit(promised)
+            self._sink.write(batch)
+            return conclude()
         except BaseException:
-            self._incoming.abort()
+            self._sink.abort()
             raise
 
     @property
@@ -189,6 +208,8 @@ class Writer:
             return
         if poured_bytes and self._on_poured is not None:
             self._on_poured(poured_bytes)
+        if self._on_written is not None and self._finish is None:
+            self._on_written()
         self._pump()
         if self._is_pouring:
             return  # the socket went from one call to the next
@@ -215,7 +236,10 @@ class Writer:
 
     def _discard(self) -> None:
         self._close_tap()
-        self._workers.run(self._incoming.abort)
+        aborting = self._workers.run(self._sink.abort)
+        if self._on_discarded is not None:
+            on_discarded = self._on_discarded
+            aborting.addBoth(lambda _: on_discarded())
 
     def _close_tap(self) -> None:
         tap, self._tap = self._tap, None

@@ -1,0 +1,151 @@
+"""Where a finished file gets its name: whether it may, and the one atomic step.
+
+Synchronous, for worker threads.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from filebody.receiver._directories import directory_below, made_below, sync_directory
+from filebody.receiver._refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filebody.receiver._names import Name
+
+__all__ = ["Placement", "translated"]
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+_BUSY: Final = frozenset({errno.EMFILE, errno.ENFILE})
+_NO_LINKS: Final = frozenset(
+    {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP}
+)
+
+
+class Placement:
+    """Names below a directory.
+
+    Args:
+        root: A descriptor of it, which stays the caller's.
+    """
+
+    def __init__(self, root: int) -> None:
+        self._root = root
+
+    def check_free(self, name: Name, taken_status: int | None) -> None:
+        """Check that a file could get this name.
+
+        Raises:
+            Refusal: `taken_status`, or 409 where what is there is no regular file.
+            OSError: It could not, for other reasons.
+        """
+        with (
+            contextlib.suppress(FileNotFoundError),
+            directory_below(self._root, name[:-1]) as parent,
+        ):
+            if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            if os.fstat(parent).st_dev != os.fstat(self._root).st_dev:
+                # Told before the body comes: no name can be given across file systems.
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            self._check_taken(parent, name, taken_status)
+
+    @staticmethod
+    def _check_taken(parent: int, name: Name, taken_status: int | None) -> None:
+        mode = os.stat(name[-1], dir_fd=parent, follow_symlinks=False).st_mode
+        shown = "/".join(name)
+        if stat.S_ISDIR(mode):
+            raise Refusal(409, f"{shown} is a directory")
+        if not stat.S_ISREG(mode):
+            raise Refusal(409, f"{shown} is there and is not a regular file")
+        if taken_status is not None:
+            raise Refusal(taken_status, f"{shown} is already there and will not be overwritten")
+
+    def check_room(self, length: int | None) -> None:
+        """Check that there is room for so many bytes; nothing is kept free for them.
+
+        Raises:
+            Refusal: 507.
+        """
+        disk = os.fstatvfs(self._root)
+        # Some file systems say 0 of 0 blocks where they mean that they cannot tell.
+        free = disk.f_bavail * disk.f_frsize
+        if length is not None and disk.f_blocks and length > free:
+            raise Refusal(507, f"{length} bytes do not fit: {free} bytes are free on the disk")
+
+    def place(self, name: Name, source: int, temporary: str, taken_status: int | None) -> bool:
+        """Give a finished file its name, atomically and durably.
+
+        Args:
+            name: The final name.
+            source: The open directory that the file is in, on the same file system.
+            temporary: Its name there, which is gone afterwards.
+            taken_status: What to answer if the name is taken; None to replace.
+
+        Returns:
+            Whether it replaced a file.
+
+        Raises:
+            Refusal: 409 or 412 where the name was taken meanwhile.
+            OSError: The disk failed.
+        """
+        with made_below(self._root, name[:-1]) as parent:
+            try:
+                # A link is the one portable step that fails if the name is taken: of two uploads
+                # of one name that end at once, one gets here.
+                os.link(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
+                replaced = False
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=source)
+            except OSError as error:
+                replaced = isinstance(error, FileExistsError)
+                if replaced:
+                    self._check_taken(parent, name, taken_status)
+                elif error.errno in _NO_LINKS:
+                    replaced = self._claim(parent, name, taken_status)
+                else:
+                    raise
+                os.rename(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
+            sync_directory(parent)
+        return replaced
+
+    def _claim(self, parent: int, name: Name, taken_status: int | None) -> bool:
+        """Take a name where hard links do not work: an empty file, for the moment of a rename."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            os.close(os.open(name[-1], flags, 0o666, dir_fd=parent))
+        except FileExistsError:
+            self._check_taken(parent, name, taken_status)
+            return True
+        return False
+
+
+@contextlib.contextmanager
+def translated(name: Name) -> Iterator[None]:
+    """Turn what the operating system says into what the client is told."""
+    shown = "/".join(name)
+    try:
+        yield
+    except NotADirectoryError as error:
+        raise Refusal(409, f"a directory on the way to {shown} is a file or a link") from error
+    except OSError as error:
+        said = error.strerror or str(error)
+        if error.errno == errno.EXDEV:
+            raise Refusal(
+                409,
+                f"{shown} would be on another file system than the receiver's directory: "
+                "that needs a receiver of its own",
+            ) from error
+        if error.errno in _FULL:
+            raise Refusal(507, f"{shown} cannot be stored: {said}") from error
+        if error.errno in _BUSY:
+            raise Refusal(
+                503, "too many files are open; try again later", [("Retry-After", "5")]
+            ) from error
+        raise Refusal(500, f"{shown} cannot be stored: {said}") from error
