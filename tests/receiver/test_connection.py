@@ -212,7 +212,7 @@ REFUSED = {
         put("/x", BODY, "Origin: null"), 403, "web page", keeps_connection=False
     ),
     # Other methods and names.
-    "delete": Script(head("DELETE", "/there"), 405, "GET, HEAD, OPTIONS, POST, PUT"),
+    "delete": Script(head("DELETE", "/there"), 405, "GET, HEAD, OPTIONS, PATCH, POST, PUT"),
     "missing": Script(head("GET", "/missing"), 404, "/missing"),
     "missing, head": Script(head("HEAD", "/missing"), 404, method="HEAD"),
     "missing below a file": Script(head("GET", "/there/x"), 404),
@@ -243,7 +243,7 @@ ACCEPTED = {
     "listing, head": Script(head("HEAD", "/"), 200, "text/html", method="HEAD"),
     "listing below": Script(head("GET", "/deep/"), 200, "./file.txt"),
     "directory without slash": Script(head("GET", "/deep"), 301, "'location': '/deep/'"),
-    "options": Script(head("OPTIONS", "/"), 204, "GET, HEAD, OPTIONS, POST, PUT"),
+    "options": Script(head("OPTIONS", "/"), 204, "GET, HEAD, OPTIONS, PATCH, POST, PUT"),
     "options of the server": Script(head("OPTIONS", "*"), 204, "PUT"),
     "loopback by name": Script(head("GET", "/there", host="localhost:80"), 200),
     "loopback by IPv6": Script(head("GET", "/there", host="[::1]:80"), 200),

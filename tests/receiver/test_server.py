@@ -33,6 +33,7 @@ reactor: Any = installed_reactor
 def test_public_names() -> None:
     assert filebody.receiver.__all__ == [
         "Aborted",
+        "Interrupted",
         "Receiver",
         "ReceiverConfig",
         "ReceiverEvent",

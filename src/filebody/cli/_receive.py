@@ -17,6 +17,7 @@ from filebody.cli._show import Screen, took
 from filebody.cli._words import bytes_count, one_line, size
 from filebody.receiver import (
     Aborted,
+    Interrupted,
     Receiver,
     ReceiverConfig,
     ReceiverEvent,
@@ -146,6 +147,11 @@ def _line(event: ReceiverEvent) -> str:
         case Aborted():
             count = bytes_count(event.received_bytes)
             return f"aborted {event.name} of {event.peer} after {count}: {event.reason}"
+        case Interrupted():
+            count = bytes_count(event.offset)
+            return (
+                f"kept {count} of {event.name} of {event.peer}, to be gone on with: {event.reason}"
+            )
 
 
 def _facts(event: ReceiverEvent) -> dict[str, object]:

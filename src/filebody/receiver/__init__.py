@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from filebody.receiver._config import ReceiverConfig
-from filebody.receiver._events import Aborted, ReceiverEvent, Refused, Served, Stored
+from filebody.receiver._events import (
+    Aborted,
+    Interrupted,
+    ReceiverEvent,
+    Refused,
+    Served,
+    Stored,
+)
 from filebody.receiver._server import Receiver
 
 __all__ = [
     "Aborted",
+    "Interrupted",
     "Receiver",
     "ReceiverConfig",
     "ReceiverEvent",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import attrs
@@ -52,6 +53,13 @@ class ReceiverConfig:
             that is idle, or has been slower than 1 KiB/s for longer than the idle timeout, can give
             way.
         grace_seconds: How long running transfers may go on after `Receiver.stop`.
+        expire_after_seconds: How long after its last byte an unfinished resumable upload is kept.
+        quota: How many bytes unfinished resumable uploads may have, or announce, all together; None
+            for no limit but the disk's.
+        fsync: Whether the offsets that clients of resumable uploads are told survive a power cut;
+            they survive the end of the receiver in any case.
+        allow_origins: Origins, such as `https://example.org`, whose pages may store files here from
+            a browser; "*" for any page at all.
 
     Raises:
         UsageError: A value that can never work, or an address that others can reach with neither
@@ -71,6 +79,10 @@ class ReceiverConfig:
     max_header_bytes: int = 64 * 1024
     max_connections: int = 1000
     grace_seconds: float = 10.0
+    expire_after_seconds: float = 7 * 24 * 60 * 60.0
+    quota: int | None = None
+    fsync: bool = False
+    allow_origins: Sequence[str] = attrs.field(default=(), converter=tuple)
 
     def __attrs_post_init__(self) -> None:
         self._check_numbers()
@@ -82,6 +94,10 @@ class ReceiverConfig:
             )
         if self.key is not None and self.cert is None:
             raise UsageError(f"the key {self.key} needs its certificate: give cert as well")
+
+    def allows(self, origin: str) -> bool:
+        """Whether pages of an origin may store files here."""
+        return origin in self.allow_origins or ("*" in self.allow_origins and origin != "null")
 
     def _check_numbers(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -96,6 +112,10 @@ class ReceiverConfig:
             raise UsageError("max_connections must be at least 1")
         if not self.grace_seconds >= 0:
             raise UsageError("grace_seconds must be 0 or more")
+        if not self.expire_after_seconds > 0:
+            raise UsageError("expire_after_seconds must be more than 0")
+        if self.quota is not None and self.quota < 0:
+            raise UsageError(f"quota is {self.quota} bytes; the smallest is 0")
 
     def _check_address(self) -> None:
         try:

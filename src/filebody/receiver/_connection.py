@@ -301,8 +301,9 @@ class Connection(Protocol):
             self.abort(refusal.reason)
             return
         self._phase = Phase.WORKING
-        fields = [*refusal.fields, ("Content-Type", "text/plain; charset=utf-8")]
-        self.respond(refusal.status, fields, refusal.reason.encode() + b"\n")
+        media_type, content = refusal.content
+        fields = [*refusal.fields, ("Content-Type", media_type)]
+        self.respond(refusal.status, fields, content)
 
     def fail(self, failure: Failure) -> None:
         """Answer a call that failed: as it says if it is a `Refusal`, else with 500."""

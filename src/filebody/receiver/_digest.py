@@ -11,7 +11,7 @@ import http_sf
 from filebody.receiver._refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 __all__ = ["SUPPORTED", "merge", "repr_digest", "requested"]
 
@@ -26,11 +26,14 @@ SUPPORTED: Final[Mapping[str, int]] = {
 _FIELDS = (b"content-digest", b"repr-digest")
 
 
-def requested(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
+def requested(
+    fields: Iterable[tuple[bytes, bytes]], names: Collection[bytes] = _FIELDS
+) -> dict[str, bytes]:
     """Collect the digests that a header or trailer section promises.
 
     Args:
         fields: Names in lower case, and values.
+        names: Which of them to collect.
 
     Returns:
         Algorithm to digest, for the algorithms in `SUPPORTED`; others are ignored.
@@ -43,7 +46,7 @@ def requested(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
     """
     lines: dict[bytes, list[bytes]] = {}
     for name, value in fields:
-        if name in _FIELDS:
+        if name in names:
             lines.setdefault(name, []).append(value)
     promised: dict[str, bytes] = {}
     for name, values in lines.items():

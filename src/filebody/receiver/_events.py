@@ -9,7 +9,7 @@ import attrs
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Aborted", "ReceiverEvent", "Refused", "Served", "Stored"]
+__all__ = ["Aborted", "Interrupted", "ReceiverEvent", "Refused", "Served", "Stored"]
 
 
 @attrs.frozen(kw_only=True)
@@ -90,4 +90,24 @@ class Aborted:
     peer: str
 
 
-ReceiverEvent = Stored | Served | Refused | Aborted
+@attrs.frozen(kw_only=True)
+class Interrupted:
+    """A request to a resumable upload ended before its body did; the upload can be gone on with.
+
+    Attributes:
+        name: The name it is meant for, below the receiver's directory; empty for what will be
+            joined with others.
+        offset: How much of the upload is kept, at least.
+        length: How long it will be, in bytes; None if that is not known.
+        reason: What happened, in words.
+        peer: The client's address and port.
+    """
+
+    name: str
+    offset: int
+    length: int | None
+    reason: str
+    peer: str
+
+
+ReceiverEvent = Stored | Served | Refused | Aborted | Interrupted

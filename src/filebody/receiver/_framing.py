@@ -8,6 +8,7 @@ length go past it uncopied, and the request after that gets a fresh `h11.Connect
 from __future__ import annotations
 
 from collections import deque
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import h11
@@ -32,6 +33,7 @@ class Framing:
         self._left: int | None = None  # of a body of known length; None: h11 is at the wheel
         self._ended = False
         self._eof = False
+        self._is_waited_for = False  # whether the client wants a 100, and has not got it
         self.has_body = False  # whether the request that was begun last has content to be read
 
     def _fresh(self) -> h11.Connection:
@@ -55,7 +57,11 @@ class Framing:
         if self._left is None:
             event = self._h11.next_event()
             if isinstance(event, h11.Request):
+                # h11 takes any interim response for that 100.
+                self._is_waited_for = self._h11.they_are_waiting_for_100_continue
                 self._take_over(event)
+            elif isinstance(event, h11.Data):
+                self._is_waited_for = False
             return event
         if self._ended:
             return h11.PAUSED
@@ -96,6 +102,11 @@ class Framing:
         Raises:
             h11.LocalProtocolError: It cannot be sent now.
         """
+        if (
+            isinstance(event, h11.InformationalResponse)
+            and event.status_code == HTTPStatus.CONTINUE
+        ):
+            self._is_waited_for = False
         return self._h11.send(event) or b""
 
     @property
@@ -121,7 +132,9 @@ class Framing:
     @property
     def wants_continue(self) -> bool:
         """Whether the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1)."""
-        return self._h11.they_are_waiting_for_100_continue and not self._unread
+        if self._left is None and self._h11.trailing_data[0]:
+            return False
+        return self._is_waited_for and not self._unread
 
     @property
     def is_body_read(self) -> bool:

@@ -79,6 +79,14 @@ class Placement:
         if length is not None and disk.f_blocks and length > free:
             raise Refusal(507, f"{length} bytes do not fit: {free} bytes are free on the disk")
 
+    def inode_of(self, name: Name) -> int | None:
+        """The inode of what has this name; None if nothing has."""
+        try:
+            with directory_below(self._root, name[:-1]) as parent:
+                return os.stat(name[-1], dir_fd=parent, follow_symlinks=False).st_ino
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
     def place(self, name: Name, source: int, temporary: str, taken_status: int | None) -> bool:
         """Give a finished file its name, atomically and durably.
 

@@ -16,6 +16,7 @@ from filebody.receiver._config import is_loopback
 from filebody.receiver._digest import requested
 from filebody.receiver._names import Name, Target, parse_target
 from filebody.receiver._refusal import Refusal
+from filebody.wire import DIALECTS, parse_bool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,9 +25,20 @@ if TYPE_CHECKING:
 
     from filebody.receiver._config import ReceiverConfig
 
-__all__ = ["ALLOW", "Upload", "authorize", "field", "upload_of"]
+__all__ = [
+    "ALLOW",
+    "Upload",
+    "authorize",
+    "coding_of",
+    "field",
+    "length_of",
+    "media_type_of",
+    "too_large",
+    "upload_of",
+]
 
-ALLOW: Final = "GET, HEAD, OPTIONS, POST, PUT"
+ALLOW: Final = "GET, HEAD, OPTIONS, PATCH, POST, PUT"
+_CHANGING: Final = frozenset({b"DELETE", b"PATCH", b"POST", b"PUT"})
 
 
 @attrs.frozen(kw_only=True)
@@ -62,7 +74,7 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
     Without a token, what listens on the loopback interface trusts whoever can reach it; web pages
     can, through the browser. A page whose name was made to point at 127.0.0.1 shows in Host. A page
     that sends a form or a simple POST shows in Origin (PUT would need our consent in a CORS
-    preflight, which nobody gets).
+    preflight); those that the settings allow may.
 
     Raises:
         Refusal: 401, 403, 421, 431 for a head that is too long, or 505 for a version of HTTP that
@@ -71,7 +83,14 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
     Source: RFC 6750; RFC 9110 sections 7.4, 11.6 and 15.6.6; RFC 6454 section 7; RFC 6585
         section 5.
     """
-    if config.token is not None:
+    origin = field(request, b"origin")
+    is_allowed = origin is not None and config.allows(origin)
+    is_question = (
+        request.method == b"OPTIONS"
+        and field(request, b"access-control-request-method") is not None
+    )
+    # Fetch section 3.2.2: browsers ask without credentials whether a page may send a request.
+    if config.token is not None and not (is_allowed and is_question):
         scheme_name, _, given = (field(request, b"authorization") or "").partition(" ")
         right = hmac.compare_digest(given.strip().encode("latin-1"), config.token.encode())
         if not right or scheme_name.lower() != "bearer":
@@ -88,10 +107,10 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
         raise Refusal(
             421, f"this receiver is for this machine only, and is not called {_name(host)}"
         )
-    origin = field(request, b"origin")
     if (
-        request.method in {b"PUT", b"POST"}
+        request.method in _CHANGING
         and origin is not None
+        and not is_allowed
         and origin != f"{scheme}://{host}"
     ):
         raise Refusal(403, f"a web page of {origin} may not store files here")
@@ -103,12 +122,41 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
     Raises:
         Refusal: 400, 411, 412, 413, 415 or 417: see the comments.
     """
-    coding = field(request, b"transfer-encoding")
-    length = field(request, b"content-length")
-    _check_framing(request, coding, length)
     target = parse_target(request.target)
     if target.is_directory or not target.name:
         raise Refusal(400, f"give the file a name: PUT {target.url_path.rstrip('/')}/NAME", [])
+    size = length_of(request, config)
+    _check_media_type(request)
+    if field(request, b"if-match") is not None:
+        raise Refusal(412, "files here have no entity tags that If-Match could match")
+    if parse_bool(field(request, b"upload-complete")) is False:
+        # Ordinary servers do not know this field. We do: this would be stored as if it were whole.
+        spoken = ", ".join(map(str, DIALECTS))
+        raise Refusal(
+            400, f"parts are stored with Upload-Draft-Interop-Version: one of {spoken}; or send all"
+        )
+    return Upload(
+        name=target.name,
+        target=target,
+        length=size,
+        promised=requested(request.headers),
+        coding=coding_of(request),
+        create_only=field(request, b"if-none-match") == "*",
+    )
+
+
+def length_of(request: h11.Request, config: ReceiverConfig) -> int | None:
+    """Read how long the body of an upload is, and check that it is the upload's.
+
+    Returns:
+        Its length in bytes; None for a chunked body.
+
+    Raises:
+        Refusal: 400, 411, 413 or 417: see the comments.
+    """
+    coding = field(request, b"transfer-encoding")
+    length = field(request, b"content-length")
+    _check_framing(request, coding, length)
     _check_meaning(request)
     if coding is None and length is None:
         # RFC 9112 section 6.3: such a request has no body. RFC 9110 section 15.5.12: say so, for
@@ -117,16 +165,7 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
     size = None if length is None else int(length)
     if config.max_size is not None and size is not None and size > config.max_size:
         raise too_large(config.max_size)
-    if field(request, b"if-match") is not None:
-        raise Refusal(412, "files here have no entity tags that If-Match could match")
-    return Upload(
-        name=target.name,
-        target=target,
-        length=size,
-        promised=requested(request.headers),
-        coding=_coding(request),
-        create_only=field(request, b"if-none-match") == "*",
-    )
+    return size
 
 
 def too_large(max_size: int) -> Refusal:
@@ -156,19 +195,31 @@ def _check_meaning(request: h11.Request) -> None:
     if field(request, b"content-range") is not None:
         # RFC 9110 section 14.5: storing a part as if it were the whole would destroy the file.
         raise Refusal(400, "parts of files are not stored: send it whole, without Content-Range")
-    media_type = (field(request, b"content-type") or "").partition(";")[0].strip().lower()
-    if request.method == b"POST" and media_type == "multipart/form-data":
-        raise Refusal(
-            415,
-            "this is a form with the file inside: send the file itself (curl -T FILE URL)",
-            [("Accept-Post", "application/octet-stream")],
-        )
     expectation = field(request, b"expect")
     if expectation is not None and expectation.lower() != "100-continue":
         raise Refusal(417, "the only expectation that can be met is 100-continue")
 
 
-def _coding(request: h11.Request) -> str | None:
+def media_type_of(request: h11.Request) -> str:
+    """The media type in lower case, without its parameters; empty if there is none."""
+    return (field(request, b"content-type") or "").partition(";")[0].strip().lower()
+
+
+def _check_media_type(request: h11.Request) -> None:
+    if request.method == b"POST" and media_type_of(request) == "multipart/form-data":
+        raise Refusal(
+            415,
+            "this is a form with the file inside: send the file itself (curl -T FILE URL)",
+            [("Accept-Post", "application/octet-stream")],
+        )
+
+
+def coding_of(request: h11.Request) -> str | None:
+    """The content coding of the body, one of `CODINGS`; None if it is the file itself.
+
+    Raises:
+        Refusal: 415 for any other.
+    """
     listed = (field(request, b"content-encoding") or "").lower().split(",")
     codings = [coding for part in listed if (coding := part.strip()) not in {"", "identity"}]
     if not codings:

@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+from filebody.receiver import _ietf, _tus
+from filebody.receiver._cors import cors_fields
 from filebody.receiver._download import Download
+from filebody.receiver._joining import join
+from filebody.receiver._manner import UPLOADS_PATH, Create, Manner
+from filebody.receiver._names import parse_target
 from filebody.receiver._options import Options
+from filebody.receiver._part import recovered
 from filebody.receiver._refusal import Refusal
-from filebody.receiver._request import ALLOW, authorize, upload_of
+from filebody.receiver._request import ALLOW, authorize, coding_of, field, upload_of
+from filebody.receiver._resumption import Errand, Resumption
 from filebody.receiver._upload import Reception
+from filebody.wire import dialect_of, parse_bool
 
 if TYPE_CHECKING:
     import h11
 
     from filebody.receiver._exchange import Exchange, Line
+    from filebody.receiver._ietf import Ietf
 
 __all__ = ["exchange_for"]
+
+_ALLOW_UPLOAD: Final = "DELETE, HEAD, OPTIONS, PATCH"
 
 
 def exchange_for(line: Line, request: h11.Request) -> Exchange:
@@ -24,12 +36,111 @@ def exchange_for(line: Line, request: h11.Request) -> Exchange:
     Raises:
         Refusal: The head of the request is reason enough to say no.
     """
-    site = line.site
-    authorize(request, site.config, scheme=site.scheme)
-    if request.method in {b"PUT", b"POST"}:
-        return Reception(line, upload_of(request, site.config))
-    if request.method in {b"GET", b"HEAD"}:
+    config = line.site.config
+    line.add_always(cors_fields(request, config))
+    authorize(request, config, scheme=line.site.scheme)
+    method = request.method
+    is_tus = method != b"OPTIONS" and field(request, b"tus-resumable") is not None
+    if is_tus:
+        # tus 1.0: the method of the field is the one that counts.
+        method = (field(request, b"x-http-method-override") or method.decode()).upper().encode()
+        line.add_always(_tus.Tus().always())
+        _tus.check_version(request)
+    if method == b"OPTIONS":
+        return Options(line, request)
+    path = request.target.partition(b"?")[0].decode("latin-1")
+    if path.startswith(UPLOADS_PATH):
+        return _of_upload(line, request, method, path.removeprefix(UPLOADS_PATH))
+    if is_tus and method == b"POST":
+        return _tus_creation(line, request)
+    if method in {b"PUT", b"POST", b"PATCH"}:
+        manner = _ietf_manner(line, request)
+        if manner is not None and _is_resumable(request):
+            line.add_always(manner.always())
+            return _ietf_creation(line, request, manner)
+    if method in {b"PUT", b"POST"}:
+        return Reception(line, upload_of(request, config))
+    if method in {b"GET", b"HEAD"}:
         return Download(line, request)
-    if request.method == b"OPTIONS":
-        return Options(line)
     raise Refusal(405, f"the methods here are {ALLOW}", [("Allow", ALLOW)])
+
+
+def _ietf_manner(line: Line, request: h11.Request) -> Ietf | None:
+    dialect = dialect_of(field(request, b"upload-draft-interop-version"))
+    return None if dialect is None else _ietf.Ietf(dialect, line.site.config.max_size)
+
+
+def _ietf_creation(line: Line, request: h11.Request, manner: Ietf) -> Exchange:
+    site = line.site
+    target = parse_target(request.target)
+    try:
+        create = _ietf.create_of(request, site.config, target, site.store.taken_status)
+    except Refusal as refusal:
+        raise manner.refused(refusal) from refusal
+    return Resumption(line, manner, create, _ietf.checks_of)
+
+
+def _is_resumable(request: h11.Request) -> bool:
+    """Whether a request is to make an upload, of those that bring a whole file or a part of one.
+
+    Raises:
+        Refusal: 415 where it is but a part, and coded.
+    """
+    completes = parse_bool(field(request, b"upload-complete"))
+    if completes is None or coding_of(request) is None:
+        return completes is not None
+    if completes:
+        return False  # it can be stored, decoded, in one go
+    raise Refusal(
+        415,
+        "what comes in several requests is stored as it comes: send it without Content-Encoding",
+        [("Accept-Encoding", "identity")],
+    )
+
+
+def _tus_creation(line: Line, request: h11.Request) -> Exchange:
+    site = line.site
+    target = parse_target(request.target)
+    create = _tus.create_of(request, site.config, target, site.store.taken_status)
+    parts = _tus.joined_of(create.record)
+    if parts:
+        return _joining(line, create, parts)
+    return Resumption(line, _tus.Tus(), create, _tus.checks_of)
+
+
+def _joining(line: Line, create: Create, parts: tuple[str, ...]) -> Exchange:
+    site = line.site
+    call = partial(join, site.shelf, create.record, parts, max_size=site.config.max_size)
+    return Errand(line, parts, call, _tus.Tus().created, tells_stored=True)
+
+
+def _of_upload(line: Line, request: h11.Request, method: bytes, upload_id: str) -> Exchange:
+    shelf, config = line.site.shelf, line.site.config
+    manner = _manner_of(line, request)
+    if method == b"HEAD":
+        return Errand(line, [upload_id], partial(recovered, shelf, upload_id), manner.looked)
+    if method == b"DELETE":
+
+        def forget() -> None:
+            shelf.state(upload_id)
+            shelf.remove(upload_id)
+
+        return Errand(line, [upload_id], forget, lambda _: (204, [], b""))
+    if method != b"PATCH":
+        raise Refusal(405, f"with uploads, do {_ALLOW_UPLOAD}", [("Allow", _ALLOW_UPLOAD)])
+    if isinstance(manner, _ietf.Ietf):
+        append = _ietf.append_of(request, config, manner.dialect, upload_id)
+        return Resumption(line, manner, append, _ietf.checks_of)
+    append = _tus.append_of(request, config, upload_id)
+    return Resumption(line, manner, append, _tus.checks_of)
+
+
+def _manner_of(line: Line, request: h11.Request) -> Manner:
+    manner = _ietf_manner(line, request)
+    if field(request, b"tus-resumable") is None and manner is not None:
+        line.add_always(manner.always())
+        return manner
+    if field(request, b"tus-resumable") is None:
+        line.add_always(_tus.Tus().always())
+    _tus.check_version(request)
+    return _tus.Tus()

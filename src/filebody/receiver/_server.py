@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -87,6 +88,8 @@ class Receiver:
             clock=reactor,
             on_event=on_event,
         )
+        self._sweeping = LoopingCall(self._sweep)
+        self._sweeping.clock = reactor
         self._listening: IListeningPort | None = None
         self._was_started = False
         self._trigger: _SystemEventID | None = None
@@ -145,7 +148,7 @@ class Receiver:
         self._workers.start()
         try:
             factory = self._factory()
-            await self._workers.run(self._site.store.open)
+            await self._workers.run(self._site.open)
             self._listening = await self._listen(factory)
         except BaseException:
             self._workers.stop()
@@ -156,6 +159,7 @@ class Receiver:
         self.url = f"{self._site.scheme}://{host}:{self.port}/"
         # A program that forgets `stop` still leaves no temporary file, and no thread that keeps it
         # from ending.
+        self._sweeping.start(_sweep_seconds(config.expire_after_seconds))
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
 
     def _factory(self) -> IProtocolFactory:
@@ -171,7 +175,7 @@ class Receiver:
                 config.port, factory, backlog=_BACKLOG, interface=config.host
             )
         except CannotListenError as error:
-            await self._workers.run(self._site.store.close)
+            await self._workers.run(self._site.close)
             said = getattr(error.socketError, "strerror", None) or str(error.socketError)
             raise UsageError(
                 f"cannot listen on {config.host} port {config.port}: {said}; "
@@ -187,6 +191,7 @@ class Receiver:
         await self._start_ended
         if self._listening is None:
             return  # the start failed and has cleaned up
+        self._sweeping.stop()
         await maybeDeferred(self._listening.stopListening)
         for connection in list(self._site.connections):
             connection.shut_down()
@@ -196,7 +201,7 @@ class Receiver:
             self._grace.cancel()
         self._grace = None
         await self._workers.when_idle()
-        await self._workers.run(self._site.store.close)
+        await self._workers.run(self._site.close)
         self._workers.stop()
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
@@ -209,6 +214,13 @@ class Receiver:
         if isinstance(result, Failure):
             _log.failure("filebody receiver: stopping failed", result)
 
+    def _sweep(self) -> Deferred[None]:
+        """Remove uploads that nobody goes on with."""
+        sweeping = self._workers.run(self._site.shelf.sweep, self._site.holds.held())
+        return sweeping.addCallbacks(
+            lambda _: None, lambda why: _log.failure("removing old uploads", why)
+        )
+
     def _abort_all(self) -> None:
         for connection in list(self._site.connections):
             connection.abort("the receiver is stopping")
@@ -216,6 +228,11 @@ class Receiver:
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it has fired: there is nothing to remove
         return self.stop(0)
+
+
+def _sweep_seconds(expire_after_seconds: float) -> float:
+    """How often to look: at least hourly."""
+    return min(max(expire_after_seconds / 4, 1.0), 3600.0)
 
 
 class _Factory(ServerFactory):

@@ -9,6 +9,8 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
 from filebody.receiver._backlog import Backlog
+from filebody.receiver._holds import Holds
+from filebody.receiver._shelf import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +36,8 @@ class Site:
         config: The receiver's settings.
         scheme: "http" or "https".
         store: Where files go.
+        shelf: Where uploads are that can be gone on with; from `open` on.
+        holds: Who is at which of them.
         workers: The threads for the disk.
         backlog: What uploads have in memory.
         clock: Where timeouts are set.
@@ -49,9 +53,33 @@ class Site:
     clock: IReactorTime
     on_event: Callable[[ReceiverEvent], None] | None
     backlog: Backlog = attrs.field(factory=Backlog)
+    holds: Holds = attrs.field(factory=Holds)
+    shelf: Shelf = attrs.field(init=False)
     connections: set[Connection] = attrs.field(factory=set)
     is_closing: bool = False
     _all_gone: Deferred[None] | None = None
+
+    def open(self) -> None:
+        """Open store and shelf; for a worker thread.
+
+        Raises:
+            UsageError: As `Store.open`.
+        """
+        config = self.config
+        self.store.open()
+        self.shelf = Shelf(
+            self.store.root,
+            self.store.placement,
+            quota=config.quota,
+            expire_after_seconds=config.expire_after_seconds,
+            is_synced=config.fsync,
+        )
+        self.shelf.open()
+
+    def close(self) -> None:
+        """Close both; for a worker thread."""
+        self.shelf.close()
+        self.store.close()
 
     def tell(self, event: ReceiverEvent) -> None:
         """Pass an event on; what the listener does wrong is logged and stops nothing."""

@@ -88,7 +88,7 @@ class Store:
         """The descriptor of the open directory."""
         return self._root
 
-    def taken_status(self, *, create_only: bool) -> int | None:
+    def taken_status(self, create_only: bool) -> int | None:
         """Say what to answer if a name is taken; None to replace the file."""
         # RFC 9110 section 13.1.2: a condition that does not hold is a 412, our own rule a 409.
         return 412 if create_only else None if self._overwrite else 409
@@ -113,7 +113,7 @@ class Store:
             Refusal: 409 or 412 where the name is taken, 507 where the disk is full, 500 or 503
                 where the file cannot be made.
         """
-        taken_status = self.taken_status(create_only=create_only)
+        taken_status = self.taken_status(create_only)
         with translated(name):
             self.placement.check_free(name, taken_status)
             self.placement.check_room(length)

@@ -1,0 +1,309 @@
+"""Where uploads are that can be gone on with: a hidden directory of parts and their records.
+
+It outlives the receiver. For each upload there are `ID.part`, whose length is the offset, and
+`ID.json`, a `Record` that is replaced as a whole. The identifier is what makes an upload's URL: who
+knows it may go on with the upload, so it is long and random, and nobody else may look in here.
+
+Synchronous, for worker threads. Who calls for one upload holds it (`Holds`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import secrets
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from filebody.receiver._directories import sync_directory
+from filebody.receiver._placement import translated
+from filebody.receiver._prefix import Prefix
+from filebody.receiver._record import Record, dumped, loaded
+from filebody.receiver._refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from filebody.receiver._placement import Placement
+
+__all__ = ["Shelf", "State"]
+
+_DIRECTORY: Final = ".filebody-uploads"
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
+_ID_BYTES: Final = 24
+_RECORD: Final = re.compile(r"([A-Za-z0-9_-]{32})\.json")
+_STRAY: Final = re.compile(r"[A-Za-z0-9_-]{32}\.(?:part|new)")
+# So many do not come by honest clients; each costs a block or two of the disk.
+_MAX_UPLOADS: Final = 10_000
+
+
+@attrs.frozen(kw_only=True)
+class State:
+    """An upload as it stands.
+
+    Attributes:
+        upload_id: Its identifier.
+        record: What is known of it.
+        offset: How many bytes of it are kept.
+        expires: When it goes, in seconds since the epoch.
+    """
+
+    upload_id: str
+    record: Record
+    offset: int
+    expires: float
+
+
+class Shelf:
+    """The uploads of one receiver's directory.
+
+    Args:
+        root: A descriptor of that directory, which stays the caller's.
+        placement: Where finished files get their names.
+        quota: How many bytes unfinished uploads may have or announce together; None for any.
+        expire_after_seconds: How long after its last byte an upload is kept.
+        is_synced: Whether what is told to a client survives a power cut.
+        now: The time in seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        root: int,
+        placement: Placement,
+        *,
+        quota: int | None,
+        expire_after_seconds: float,
+        is_synced: bool,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.placement = placement
+        self.is_synced = is_synced
+        self._root = root
+        self._quota = quota
+        self._expire_after_seconds = expire_after_seconds
+        self._now = now
+        self._lock = threading.Lock()
+        self._directory = -1
+        self._sizes: dict[str, int] = {}  # what each may grow to, or has, of what is unfinished
+        self._total_bytes = 0
+        self._prefixes: dict[str, Prefix] = {}
+
+    @property
+    def directory(self) -> int:
+        """The open directory of parts and records."""
+        with self._lock:
+            if self._directory < 0 or os.fstat(self._directory).st_nlink == 0:
+                self._open()
+            return self._directory
+
+    def open(self) -> None:
+        """Take stock of what an earlier receiver has left."""
+        try:
+            os.stat(_DIRECTORY, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        directory = self.directory
+        for name in os.listdir(directory):
+            if match := _RECORD.fullmatch(name):
+                with contextlib.suppress(Refusal):
+                    state = self.state(match[1])
+                    if not state.record.is_stored:
+                        self.reserve(match[1], max(state.offset, state.record.length or 0))
+
+    def close(self) -> None:
+        """Close the directory, and remove it if there is nothing in it."""
+        with self._lock:
+            if self._directory >= 0:
+                os.close(self._directory)
+                self._directory = -1
+        with contextlib.suppress(OSError):
+            os.rmdir(_DIRECTORY, dir_fd=self._root)
+
+    def create(self, record: Record) -> State:
+        """Make an empty upload.
+
+        Raises:
+            Refusal: 507 where it does not fit into the quota or on the disk; 409 or 412 where its
+                name is taken; 503 where there are too many.
+        """
+        if len(self._sizes) >= _MAX_UPLOADS:
+            raise Refusal(503, "too many uploads are unfinished here", [("Retry-After", "3600")])
+        with translated(record.name):
+            if record.name:
+                self.placement.check_free(record.name, record.taken_status)
+            self.placement.check_room(record.length)
+            upload_id = secrets.token_urlsafe(_ID_BYTES)
+            self.reserve(upload_id, record.length or 0)
+            try:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                # The mode is the umask's, as the file will keep it; the directory keeps others out.
+                os.close(os.open(f"{upload_id}.part", flags, 0o666, dir_fd=self.directory))
+                self.save(upload_id, record)
+            except BaseException:
+                self.remove(upload_id)
+                raise
+        return self.state(upload_id)
+
+    def state(self, upload_id: str) -> State:
+        """Look at an upload.
+
+        Raises:
+            Refusal: 404 where there is none of this identifier, 410 where its time is over.
+        """
+        if not _ID.fullmatch(upload_id):
+            raise _unknown()
+        directory = self.directory
+        try:
+            with open(self._name(upload_id, "json"), "rb", opener=self._opener) as file:
+                record = loaded(file.read())
+                touched = os.fstat(file.fileno()).st_mtime
+        except (FileNotFoundError, ValueError) as error:
+            raise _unknown() from error
+        if record.is_stored or record.joined_into is not None:
+            offset = record.ending.size_bytes if record.ending else record.length or 0
+        else:
+            try:
+                part = os.stat(
+                    self._name(upload_id, "part"), dir_fd=directory, follow_symlinks=False
+                )
+                offset, touched = part.st_size, part.st_mtime
+            except FileNotFoundError as error:
+                if record.ending is None:
+                    raise _unknown() from error
+                offset = record.ending.size_bytes
+            if record.unverified_from is not None:
+                offset = min(offset, record.unverified_from)
+        expires = touched + self._expire_after_seconds
+        if expires < self._now():
+            raise Refusal(410, "this upload was not gone on with for too long")
+        return State(upload_id=upload_id, record=record, offset=offset, expires=expires)
+
+    def save(self, upload_id: str, record: Record) -> None:
+        """Replace a record, atomically."""
+        new, directory = self._name(upload_id, "new"), self.directory
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(new, flags, 0o600, dir_fd=directory)
+        try:
+            os.write(descriptor, dumped(record))
+            if self.is_synced:
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        record_name = self._name(upload_id, "json")
+        os.rename(new, record_name, src_dir_fd=directory, dst_dir_fd=directory)
+        if self.is_synced:
+            sync_directory(directory)
+
+    def remove(self, upload_id: str) -> None:
+        """Forget an upload, whatever there is of it."""
+        self.release(upload_id)
+        for suffix in ("json", "new", "part"):
+            self._unlink(f"{upload_id}.{suffix}")
+
+    def remove_part(self, upload_id: str) -> None:
+        """Remove the bytes alone."""
+        self._unlink(f"{upload_id}.part")
+
+    def open_part(self, upload_id: str, flags: int = os.O_RDWR) -> int:
+        """Open the bytes of an upload.
+
+        Raises:
+            Refusal: 404 where there are none any more.
+        """
+        try:
+            return os.open(
+                self._name(upload_id, "part"),
+                flags | os.O_NOFOLLOW | os.O_CLOEXEC,
+                dir_fd=self.directory,
+            )
+        except FileNotFoundError as error:
+            raise _unknown() from error
+
+    def prefix(self, upload_id: str) -> Prefix:
+        """The digest of what there is, as far as it is known."""
+        with self._lock:
+            return self._prefixes.setdefault(upload_id, Prefix())
+
+    def reserve(self, upload_id: str, size_bytes: int) -> None:
+        """Count an upload with so many bytes, if it is not counted with more.
+
+        Raises:
+            Refusal: 507 where that is more than the quota.
+        """
+        with self._lock:
+            more = size_bytes - self._sizes.get(upload_id, 0)
+            if self._quota is not None and more > 0 and self._total_bytes + more > self._quota:
+                raise Refusal(
+                    507,
+                    f"{size_bytes} bytes do not fit: unfinished uploads may have {self._quota} "
+                    f"bytes together, and {self._total_bytes} are taken",
+                )
+            if more > 0 or upload_id not in self._sizes:
+                self._sizes[upload_id] = size_bytes
+                self._total_bytes += max(more, 0)
+
+    def release(self, upload_id: str) -> None:
+        """Count an upload no longer."""
+        with self._lock:
+            self._total_bytes -= self._sizes.pop(upload_id, 0)
+            self._prefixes.pop(upload_id, None)
+
+    def sweep(self, held: Collection[str]) -> int:
+        """Remove uploads whose time is over, and what belongs to none.
+
+        Args:
+            held: Those that requests are about just now.
+
+        Returns:
+            How many were removed.
+        """
+        count = 0
+        directory = self.directory if self._directory >= 0 else None
+        for name in os.listdir(directory) if directory is not None else ():
+            upload_id = name.partition(".")[0]
+            if upload_id in held or not (_RECORD.fullmatch(name) or _STRAY.fullmatch(name)):
+                continue
+            try:
+                self.state(upload_id)
+            except Refusal:
+                if self._is_old(name):
+                    count += name.endswith(".json")
+                    self.remove(upload_id)
+        return count
+
+    def _is_old(self, name: str) -> bool:
+        # What was made just now may not have its record yet.
+        try:
+            information = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return information.st_mtime + self._expire_after_seconds < self._now()
+
+    def _open(self) -> None:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(_DIRECTORY, 0o700, dir_fd=self._root)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        directory = os.open(_DIRECTORY, flags, dir_fd=self._root)
+        if self._directory >= 0:
+            os.close(self._directory)
+        self._directory = directory
+
+    def _opener(self, name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
+
+    def _name(self, upload_id: str, suffix: str) -> str:
+        if not _ID.fullmatch(upload_id):
+            raise _unknown()
+        return f"{upload_id}.{suffix}"
+
+    def _unlink(self, name: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self.directory)
+
+
+def _unknown() -> Refusal:
+    return Refusal(404, "there is no such upload here")
