@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import json
+import random
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -166,6 +167,18 @@ def test_a_little_that_stands_for_too_much(store: Store, coding: str) -> None:
         incoming.write([ENCODERS[coding](bytes(100_000_000))])
     assert incoming._incoming.size_bytes <= 1_000_000
     incoming.abort()
+
+
+@both
+def test_what_cannot_be_compressed_may_be_as_long(tmp_path: Path, coding: str) -> None:
+    content = random.Random(3).randbytes(1000)
+    coded = ENCODERS[coding](content)
+    assert len(coded) > len(content)
+    with ReceiverProcess(tmp_path, max_size=1000) as receiver, Wire(receiver.address) as wire:
+        wire.send(put("/x", coded, f"Content-Encoding: {coding}"))
+        assert wire.answer().status == 201
+        wire.send(put("/y", ENCODERS[coding](b"") * 10_000, f"Content-Encoding: {coding}"))
+        assert wire.answer().status == 413
 
 
 def test_other_wrappings_of_zlib_are_none(store: Store) -> None:

@@ -233,6 +233,18 @@ def test_inconsistent_lengths(shared: ReceiverProcess) -> None:
     assert not (shared.directory / "inconsistent").exists()
 
 
+def test_more_than_was_announced_ends_an_upload(shared: ReceiverProcess) -> None:
+    path = ietf_create(shared, "/more", "Upload-Length: 11")
+    with Wire(shared.address) as wire:
+        fields = [draft(10), IETF_TYPE, "Upload-Offset: 0", "Upload-Complete: ?0"]
+        wire.send(head("PATCH", path, *fields, "Transfer-Encoding: chunked"))
+        wire.send(chunked(HELLO, b"!"))
+        answer = final(wire)
+    assert answer.status == 400
+    assert json.loads(answer.body)["type"] == PROBLEMS + "inconsistent-upload-length"
+    assert ietf_head(shared, path).status == 404
+
+
 def test_appending_to_what_is_complete(shared: ReceiverProcess) -> None:
     path = ietf_create(shared, "/complete")
     assert ietf_append(shared, path, 0, HELLO, complete=True).status in {200, 201}

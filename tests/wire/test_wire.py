@@ -96,7 +96,8 @@ def test_limits() -> None:
     ("value", "limits"),
     [
         ("other=?1, max-size=1", UploadLimits(max_size=1)),
-        ("expires=9", UploadLimits(max_age_seconds=9)),
+        ("max-age=9", UploadLimits(max_age_seconds=9)),
+        ('expires="soon", max-age=9', UploadLimits(max_age_seconds=9)),
         ("", UploadLimits()),
         ("max-size=1.5", None),
         ("max-size", None),
@@ -113,7 +114,7 @@ def test_parse_limits(value: str | None, limits: UploadLimits | None) -> None:
 @given(st.builds(UploadLimits, max_size=SIZES | st.none(), max_age_seconds=SIZES | st.none()))
 def test_limits_come_back(limits: UploadLimits) -> None:
     for dialect in DIALECTS.values():
-        parsed = parse_limits(format_limits(limits, dialect))
+        parsed = parse_limits(format_limits(limits, dialect), dialect)
         assert parsed in {limits, UploadLimits(min_size=0)}
 
 
@@ -127,10 +128,11 @@ def test_metadata_as_others_write_it() -> None:
         "filename": b"world",
         "is_confidential": b"",
     }
+    assert parse_metadata("") == parse_metadata(" ") == {}
     assert parse_metadata("a YQ==, b ") == {"a": b"a", "b": b""}
 
 
-@pytest.mark.parametrize("value", ["", ",", "a YQ==,", "a YQ==,a YQ==", "a %%", "a Y", "ä YQ=="])
+@pytest.mark.parametrize("value", [",", "a YQ==,", "a YQ==,a YQ==", "a %%", "a Y", "ä YQ=="])
 def test_no_metadata(value: str) -> None:
     with pytest.raises(ValueError, match="metadata"):
         parse_metadata(value)

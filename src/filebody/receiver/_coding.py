@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from filebody.receiver._store import Incoming, StoredFile
 
-__all__ = ["CODINGS", "CodedIncoming"]
+__all__ = ["CODINGS", "CodedIncoming", "coded_limit"]
 
+# Decoders copy what they have left at the end of each member: little, if there is little.
+_SLICE_BYTES: Final = 16 * 1024
 # A few bytes may stand for very many: this much is decoded before it is written.
 _DECODED_BYTES: Final = 256 * 1024
 
@@ -112,6 +114,15 @@ if (_found := _zstd()) is not None:
 CODINGS: Final = tuple(_KNOWN)
 
 
+def coded_limit(max_size: int) -> int:
+    """How long a coded body may be whose file may have `max_size` bytes.
+
+    What cannot be compressed becomes longer by a little; and members that stand for nothing must
+    not come without end.
+    """
+    return max_size + max_size // 8 + 64 * 1024
+
+
 class CodedIncoming:
     """Takes coded bytes and passes on to an `Incoming` what they stand for.
 
@@ -154,9 +165,11 @@ class CodedIncoming:
         for piece in pieces:
             for running in self._hashes.values():
                 running.update(piece)
-            for decoded in self._decoded(piece):
-                self._check_size(len(decoded))
-                self._incoming.write((decoded,))
+            view = memoryview(piece)
+            for start in range(0, len(view), _SLICE_BYTES):
+                for decoded in self._decoded(view[start : start + _SLICE_BYTES]):
+                    self._check_size(len(decoded))
+                    self._incoming.write((decoded,))
 
     def commit(self, promised: Mapping[str, bytes]) -> StoredFile:
         """Check that the coding is whole and the digests are right, and store the file.

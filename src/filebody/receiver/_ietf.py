@@ -59,7 +59,7 @@ def create_of(
     Raises:
         Refusal: 400, 411, 412 or 413.
     """
-    size = length_of(request, config)
+    size = length_of(request, config.max_size)
     completes = parse_bool(field(request, b"upload-complete")) or False
     length = parse_integer(field(request, b"upload-length"))
     if completes and size is not None:
@@ -109,7 +109,7 @@ def append_of(
     completes = parse_bool(field(request, b"upload-complete"))
     if completes is None and dialect.needs_complete:
         raise Refusal(400, "say with Upload-Complete whether these bytes are the last")
-    size = length_of(request, config)
+    size = length_of(request, config.max_size)
     length = parse_integer(field(request, b"upload-length"))
     if completes and size is not None:
         if length not in {None, offset + size}:

@@ -19,6 +19,7 @@ import attrs
 from filebody.receiver._placement import translated
 from filebody.receiver._record import Ending, Kind
 from filebody.receiver._refusal import Refusal
+from filebody.wire import Problem, ProblemType
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,15 +112,14 @@ class Part:
         """Append.
 
         Raises:
-            Refusal: 400 beyond the end, 413 beyond the limit, 507 beyond the quota or where the
-                disk is full, 500 for other faults.
+            Refusal: 400 or 413 beyond the end, 413 beyond the limit, 507 beyond the quota or where
+                the disk is full, 500 for other faults.
         """
         with translated(self.state.record.name):
             for piece in pieces:
                 end = self.offset + len(piece)
                 if self._stop is not None and end > self._stop:
-                    self._take_back()
-                    raise Refusal(400, f"more than the {self._stop} bytes that were announced")
+                    raise self._too_much(self._stop)
                 if self._max_size is not None and end > self._max_size:
                     raise Refusal(413, f"more than the {self._max_size} bytes that are allowed")
                 self._shelf.reserve(self.state.upload_id, end)
@@ -183,6 +183,16 @@ class Part:
             with contextlib.suppress(OSError):
                 self.park()
             self._close()
+
+    def _too_much(self, stop: int) -> Refusal:
+        reason = f"more than the {stop} bytes of the upload came"
+        self._take_back()
+        if self.state.record.kind is Kind.TUS:
+            return Refusal(413, reason)
+        # The draft has no use for it any more (section 4.4.2).
+        self._shelf.remove(self.state.upload_id)
+        problem = Problem(type=ProblemType.INCONSISTENT_LENGTH, title=reason)
+        return Refusal(400, reason, problem=problem)
 
     def _take_back(self) -> None:
         os.ftruncate(self._descriptor, self._start)

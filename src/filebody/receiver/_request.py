@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from filebody.receiver._coding import CODINGS
+from filebody.receiver._coding import CODINGS, coded_limit
 from filebody.receiver._config import is_loopback
 from filebody.receiver._digest import requested
 from filebody.receiver._names import Name, Target, parse_target
@@ -50,6 +50,7 @@ class Upload:
         target: The same, as it was asked for.
         length: How many bytes will come; None for a chunked body.
         promised: The digests that the head promises, of the body as it is sent.
+        max_size: How many may come; None for any number.
         coding: The content coding of the body, one of `CODINGS`; None for the file itself.
         create_only: Whether the client wants no file replaced.
     """
@@ -57,6 +58,7 @@ class Upload:
     name: Name
     target: Target
     length: int | None
+    max_size: int | None
     promised: Mapping[str, bytes]
     coding: str | None
     create_only: bool
@@ -125,7 +127,10 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
     target = parse_target(request.target)
     if target.is_directory or not target.name:
         raise Refusal(400, f"give the file a name: PUT {target.url_path.rstrip('/')}/NAME", [])
-    size = length_of(request, config)
+    coding, max_size = coding_of(request), config.max_size
+    if coding is not None and max_size is not None:
+        max_size = coded_limit(max_size)
+    size = length_of(request, max_size)
     _check_media_type(request)
     if field(request, b"if-match") is not None:
         raise Refusal(412, "files here have no entity tags that If-Match could match")
@@ -140,13 +145,18 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
         target=target,
         length=size,
         promised=requested(request.headers),
-        coding=coding_of(request),
+        coding=coding,
+        max_size=max_size,
         create_only=field(request, b"if-none-match") == "*",
     )
 
 
-def length_of(request: h11.Request, config: ReceiverConfig) -> int | None:
+def length_of(request: h11.Request, max_size: int | None) -> int | None:
     """Read how long the body of an upload is, and check that it is the upload's.
+
+    Args:
+        request: The head.
+        max_size: How long it may be; None for any length.
 
     Returns:
         Its length in bytes; None for a chunked body.
@@ -163,8 +173,8 @@ def length_of(request: h11.Request, config: ReceiverConfig) -> int | None:
         # nobody means to store an empty file that way.
         raise Refusal(411, "say how long the body is: Content-Length, or chunked; 0 if it is empty")
     size = None if length is None else int(length)
-    if config.max_size is not None and size is not None and size > config.max_size:
-        raise too_large(config.max_size)
+    if max_size is not None and size is not None and size > max_size:
+        raise too_large(max_size)
     return size
 
 

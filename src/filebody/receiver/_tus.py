@@ -92,7 +92,7 @@ def create_of(
     Raises:
         Refusal: 400, 411, 413 or 415.
     """
-    size = length_of(request, config) if _has_content(request) else 0
+    size = length_of(request, config.max_size) if _has_content(request) else 0
     value = field(request, b"upload-concat")
     concat = None if value is None else _read(parse_concat, value)
     length = _length_of(request, must=concat is None or not concat.is_final)
@@ -148,7 +148,7 @@ def append_of(request: h11.Request, config: ReceiverConfig, upload_id: str) -> A
     return Append(
         upload_id=upload_id,
         offset=_read(parse_tus_size, value),
-        size_bytes=length_of(request, config),
+        size_bytes=length_of(request, config.max_size),
         length=_length_of(request, must=False),
         completes=None,
         checks=checks_of(request.headers),

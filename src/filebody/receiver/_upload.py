@@ -56,7 +56,7 @@ class Reception:
         if self._is_over or self._writer is None:
             return
         self._received_bytes += len(data)
-        max_size = self._site.config.max_size
+        max_size = self._upload.max_size
         if max_size is not None and self._received_bytes > max_size:
             self._refuse(too_large(max_size))
             return

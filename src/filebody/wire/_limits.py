@@ -21,7 +21,7 @@ class UploadLimits:
     Attributes:
         max_size: The longest upload.
         min_size: The shortest upload.
-        max_append_size: The longest body of one request, the creation's too.
+        max_append_size: The longest body of one request; in some drafts the creation's too.
         min_append_size: The shortest body of one request but the last.
         max_age_seconds: How long the upload will be there.
     """
@@ -39,11 +39,14 @@ _SIZES = {
     "max-append-size": "max_append_size",
     "min-append-size": "min_append_size",
 }
-_AGES = ("max-age", "expires")  # the second is what interop version 6 says
 
 
-def parse_limits(value: str | None) -> UploadLimits | None:
+def parse_limits(value: str | None, dialect: Dialect | None = None) -> UploadLimits | None:
     """Read the field; lines that were repeated are to be joined by a comma.
+
+    Args:
+        value: Its value; None if there is none.
+        dialect: The one of the message; None for the newest.
 
     Returns:
         None if it is absent, is no Dictionary, or has one of the limits with a value that is not
@@ -52,7 +55,8 @@ def parse_limits(value: str | None) -> UploadLimits | None:
     found = None if value is None else parse_dictionary(value)
     if found is None:
         return None
-    known = {**_SIZES, **dict.fromkeys(_AGES, "max_age_seconds")}
+    age_key = "max-age" if dialect is None else dialect.age_key
+    known = {**_SIZES, age_key: "max_age_seconds"}
     limits: dict[str, int] = {}
     for key, name in known.items():
         number = found.get(key)
@@ -60,7 +64,7 @@ def parse_limits(value: str | None) -> UploadLimits | None:
             continue
         if isinstance(number, bool) or not isinstance(number, int) or number < 0:
             return None
-        limits.setdefault(name, number)
+        limits[name] = number
     return UploadLimits(**limits)
 
 

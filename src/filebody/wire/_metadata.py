@@ -30,6 +30,8 @@ def parse_metadata(value: str) -> dict[str, bytes]:
 
     Source: tus 1.0.0, Upload-Metadata.
     """
+    if not value.strip(" \t"):
+        return {}  # some clients send the field without having anything to say
     found: dict[str, bytes] = {}
     for pair in value.split(","):
         key, _, encoded = pair.strip(" \t").partition(" ")
