@@ -18,6 +18,7 @@ import filebody.testing
 
 PUBLIC = {
     filebody: """
+        NoProgress NotOffered ResumeError UploadGone UploadLocked UploadTooLarge WrongOffset
         Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
         ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess
         EncodedBody FileBody FileBodyProducer FilebodyError FormField IReaderConsumer IterableBody

@@ -38,20 +38,27 @@ if TYPE_CHECKING:
         DigestMismatch,
         EarlySuccess,
         FilebodyError,
+        NoProgress,
+        NotOffered,
         NotReplayable,
         ProtocolError,
         ProxyError,
         RedirectError,
         RemoteError,
         ResponseTimeout,
+        ResumeError,
         StallTimeout,
         TLSError,
         TLSTimeout,
         TotalTimeout,
         TransferError,
         TransferTimeout,
+        UploadGone,
+        UploadLocked,
+        UploadTooLarge,
         UsageError,
         WrongBodyLength,
+        WrongOffset,
     )
     from filebody.produce import FileBodyProducer, IReaderConsumer
     from filebody.progress import Progress
@@ -79,6 +86,8 @@ __all__ = [
     "IReaderConsumer",
     "IterableBody",
     "MultipartBody",
+    "NoProgress",
+    "NotOffered",
     "NotReplayable",
     "PathBody",
     "Progress",
@@ -88,6 +97,7 @@ __all__ = [
     "RedirectError",
     "RemoteError",
     "ResponseTimeout",
+    "ResumeError",
     "SliceBody",
     "StallTimeout",
     "TLSError",
@@ -96,14 +106,18 @@ __all__ = [
     "TransferError",
     "TransferTimeout",
     "UploadAgent",
+    "UploadGone",
+    "UploadLocked",
+    "UploadTooLarge",
     "UsageError",
     "WaitBy",
     "WrongBodyLength",
+    "WrongOffset",
     "as_body",
 ]
 
 # The lighter ones first: each needs none of those behind it.
-_ROOMS = ("errors", "progress", "body", "produce", "agent")
+_ROOMS = ("errors", "progress", "body", "produce", "agent", "resumable")
 
 
 def __getattr__(name: str) -> object:

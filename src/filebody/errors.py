@@ -2,6 +2,7 @@
 
     FilebodyError
     ├── UsageError      the caller: an argument or a call that can never work (also a ValueError)
+    │   └── UploadLocked
     ├── BodyError       the file: it could not be read, or is not what it was
     │   ├── BodyReadError   (also an OSError)
     │   ├── BodyShrank
@@ -11,7 +12,12 @@
     │   └── NotReplayable
     ├── RemoteError     the server: it answered, and the answer is no
     │   ├── DigestMismatch
-    │   └── RedirectError
+    │   ├── RedirectError
+    │   └── ResumeError
+    │       ├── NotOffered
+    │       ├── UploadGone
+    │       ├── UploadTooLarge
+    │       └── WrongOffset
     └── TransferError   the way there: the connection failed, was lost or stood still
         ├── ConnectError
         ├── TLSError
@@ -19,6 +25,7 @@
         ├── ConnectionLost
         ├── ProtocolError
         ├── EarlySuccess
+        ├── NoProgress
         └── TransferTimeout
             ├── ConnectTimeout
             ├── TLSTimeout
@@ -46,20 +53,27 @@ __all__ = [
     "DigestMismatch",
     "EarlySuccess",
     "FilebodyError",
+    "NoProgress",
+    "NotOffered",
     "NotReplayable",
     "ProtocolError",
     "ProxyError",
     "RedirectError",
     "RemoteError",
     "ResponseTimeout",
+    "ResumeError",
     "StallTimeout",
     "TLSError",
     "TLSTimeout",
     "TotalTimeout",
     "TransferError",
     "TransferTimeout",
+    "UploadGone",
+    "UploadLocked",
+    "UploadTooLarge",
     "UsageError",
     "WrongBodyLength",
+    "WrongOffset",
 ]
 
 
@@ -73,6 +87,25 @@ RETRYABLE_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 class UsageError(FilebodyError, ValueError):
     """An argument or a call that can never work; the message says which and what would."""
+
+
+class UploadLocked(UsageError):
+    """Another process is sending the same file to the same URL.
+
+    Attributes:
+        source: The file.
+        url: Where to.
+    """
+
+    source: str
+    url: str
+
+    def __init__(self, source: str, url: str) -> None:
+        super().__init__(
+            f"another process is sending {source} to {url}: wait until it is done, or end it"
+        )
+        self.source = source
+        self.url = url
 
 
 class BodyError(FilebodyError):
@@ -245,6 +278,75 @@ class RedirectError(RemoteError):
     """A redirection that cannot be followed: too many, or to nowhere that this agent can go."""
 
 
+class ResumeError(RemoteError):
+    """The server does not do its part of an upload that can be resumed.
+
+    What it has is not the whole; nothing was called a success.
+    """
+
+
+class NotOffered(ResumeError):
+    """The server does not offer what was asked for: a protocol, or a part of one."""
+
+
+class UploadGone(ResumeError):
+    """The server has forgotten the upload, and it cannot be sent anew.
+
+    The body can be read once only and its beginning is not there any more, or the server forgets
+    whatever it is sent.
+    """
+
+
+class UploadTooLarge(ResumeError):
+    """The server takes no upload, or no request, of this size.
+
+    Attributes:
+        size: What was to be sent, in bytes.
+        max_size: What it takes at most, in bytes, or None if it does not say.
+    """
+
+    size: int
+    max_size: int | None
+
+    def __init__(
+        self, url: str, status: int, size: int, max_size: int | None, detail: str = ""
+    ) -> None:
+        takes = "less" if max_size is None else f"at most {max_size} bytes"
+        said = f" ({detail})" if detail else ""
+        super().__init__(url, status, f"{size} bytes are too many: it takes {takes}{said}")
+        self.size = size
+        self.max_size = max_size
+
+
+class WrongOffset(ResumeError):
+    """The server says that it has another number of bytes than can be.
+
+    Either less than it has confirmed before, or more than it was sent. Whatever was sent after that
+    could be put at a wrong place, so nothing more is.
+
+    Attributes:
+        offset: How many bytes it says it has.
+        confirmed: How many it had confirmed before.
+        sent: How many it was sent at most.
+    """
+
+    offset: int
+    confirmed: int
+    sent: int
+
+    def __init__(self, url: str, status: int, offset: int, confirmed: int, sent: int) -> None:
+        why = f"had confirmed {confirmed}" if offset < confirmed else f"was sent {sent}"
+        super().__init__(
+            url,
+            status,
+            f"it says that it has {offset} bytes, but {why}: what it has is damaged; cancel this "
+            "upload and send the file again",
+        )
+        self.offset = offset
+        self.confirmed = confirmed
+        self.sent = sent
+
+
 class TransferError(FilebodyError):
     """The connection failed, was lost or stood still before there was an answer.
 
@@ -313,6 +415,22 @@ class EarlySuccess(TransferError):
             f"the server answered {status} before it had everything: what it has is not the whole",
         )
         self.status = status
+
+
+class NoProgress(TransferError):
+    """An upload was tried again and again, and nothing more of it arrived for too long.
+
+    It can be resumed later. What went wrong last is the cause of this error.
+
+    Attributes:
+        seconds: For how long nothing more arrived.
+    """
+
+    seconds: float
+
+    def __init__(self, url: str, offset: int, seconds: float, last: str) -> None:
+        super().__init__(url, offset, f"no progress for {seconds:.0f} s; at last: {last}")
+        self.seconds = seconds
 
 
 class TransferTimeout(TransferError):
