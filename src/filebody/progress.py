@@ -20,12 +20,18 @@ class Progress:
         elapsed_seconds: Since the pass was started.
         acknowledged_bytes: How many the peer's system has acknowledged, or None where that is not
             known: behind a transport that does not tell.
+        confirmed_bytes: How many the server itself has confirmed that it keeps, whatever happens;
+            None where it is not asked for that.
+        resumed_bytes: How many it had already when this was started: they are in all other figures,
+            and took no time.
     """
 
     sent_bytes: int
     total_bytes: int | None
     elapsed_seconds: float
     acknowledged_bytes: int | None = None
+    confirmed_bytes: int | None = None
+    resumed_bytes: int = 0
 
     @property
     def reached_bytes(self) -> int:
@@ -42,7 +48,9 @@ class Progress:
     @property
     def rate_bytes_per_second(self) -> float | None:
         """The average since the start; None before any time has passed."""
-        return self.reached_bytes / self.elapsed_seconds if self.elapsed_seconds > 0 else None
+        if self.elapsed_seconds <= 0:
+            return None
+        return max(0, self.reached_bytes - self.resumed_bytes) / self.elapsed_seconds
 
     @property
     def remaining_seconds(self) -> float | None:

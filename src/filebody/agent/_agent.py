@@ -95,6 +95,16 @@ class UploadAgent:
         job = Job(self._engine, self._pool, self._ways, options or self._options)
         return job.start(method, uri, headers or Headers(), bodyProducer)
 
+    @property
+    def reactor(self) -> Any:
+        """The reactor whose timers and threads it uses."""
+        return self._engine.reactor
+
+    @property
+    def options(self) -> Options:
+        """What holds for requests that say nothing else."""
+        return self._options
+
     def close(self) -> None:
         """Close the connections that are not in use; those that are close when they are done."""
         self._pool.close()

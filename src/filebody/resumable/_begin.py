@@ -1,0 +1,116 @@
+"""What there is to go on with: the checkpoint, and whether the file is still the one."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+import attrs
+
+from filebody.errors import BodyReadError
+from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, upload_id
+from filebody.resumable._identity import Likeness, SourceIdentity, hash_range
+from filebody.resumable._lock import FileLock
+
+__all__ = ["Found", "look"]
+
+
+@attrs.frozen(kw_only=True)
+class Found:
+    """What a look at the disk has found.
+
+    Attributes:
+        lock: Held if `is_locked`.
+        is_locked: Whether no other process is at it.
+        checkpoint: To go on with, or a new one.
+        is_resumed: Which of both.
+        why_anew: Why what was begun before is not gone on with, in words; "" if there was nothing.
+        hashed: For each part, the digest of its beginning, and of how many bytes.
+    """
+
+    lock: FileLock
+    is_locked: bool
+    checkpoint: Checkpoint
+    is_resumed: bool = False
+    why_anew: str = ""
+    hashed: dict[int, tuple[hashlib._Hash, int]] = attrs.field(factory=dict)
+
+
+def look(store: Checkpoints, path: str, url: str, method: str, verify: bool) -> Found:
+    """Take the lock and see what is there; blocks: for a worker thread.
+
+    Args:
+        store: Where checkpoints are.
+        path: The file.
+        url: Where it goes, without credentials.
+        method: Of the request that creates it.
+        verify: Whether the digest of what was sent has to be there, and to be right.
+
+    Raises:
+        BodyReadError: The file cannot be read.
+        OSError: The lock cannot be made.
+    """
+    source = os.path.realpath(path)
+    name = upload_id(source, url)
+    lock = store.lock(name)
+    now = time.time()
+    try:
+        identity = SourceIdentity.of(source)
+    except OSError as error:
+        raise BodyReadError(path, 0, error) from error
+    fresh = Checkpoint(
+        id=name,
+        source=source,
+        url=url,
+        method=method,
+        identity=identity,
+        parts=(Part(start=0, stop=identity.size),),
+        created_at=now,
+        updated_at=now,
+    )
+    if not lock.acquire():
+        return Found(lock=lock, is_locked=False, checkpoint=fresh)
+    try:
+        return _compare(lock, fresh, store.load(name), verify=verify)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _compare(lock: FileLock, fresh: Checkpoint, old: Checkpoint | None, *, verify: bool) -> Found:
+    if old is None or all(part.held is None for part in old.parts):
+        return Found(lock=lock, is_locked=True, checkpoint=fresh)
+    likeness, why = old.identity.compare(fresh.identity)
+    anew = Found(lock=lock, is_locked=True, checkpoint=fresh)
+    if likeness is Likeness.OTHER:
+        return attrs.evolve(anew, why_anew=f"{fresh.source} has changed ({why})")
+    hashed: dict[int, tuple[hashlib._Hash, int]] = {}
+    if verify or likeness is Likeness.IN_DOUBT:
+        for number, part in enumerate(old.parts):
+            digest, problem = _hash_prefix(fresh.source, part)
+            if digest is None:
+                doubt = f"{why}, and " if why else ""
+                return attrs.evolve(anew, why_anew=f"{doubt}{problem}")
+            hashed[number] = (digest, 0 if part.prefix is None else part.prefix.bytes)
+    # If it is the same file by another number, that is what it is compared with next time.
+    checkpoint = attrs.evolve(old, identity=fresh.identity)
+    return Found(lock=lock, is_locked=True, checkpoint=checkpoint, is_resumed=True, hashed=hashed)
+
+
+def _hash_prefix(source: str, part: Part) -> tuple[hashlib._Hash | None, str]:
+    """The digest of what was sent of a part, if it is still what it was; or why not."""
+    digest = hashlib.sha256()
+    if part.held is None:
+        return digest, ""
+    if part.prefix is None or part.prefix.bytes < part.held.sent:
+        if part.held.sent == 0:
+            return digest, ""
+        return None, "no digest was kept of what was sent of it"
+    try:
+        hash_range(source, digest, part.start, part.start + part.prefix.bytes)
+    except (OSError, EOFError) as error:
+        return None, f"what was sent of it cannot be read again ({error})"
+    if digest.hexdigest() != part.prefix.sha256:
+        return None, "its beginning is not what was sent of it"
+    return digest, ""

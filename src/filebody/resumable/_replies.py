@@ -1,0 +1,138 @@
+"""Responses as the machine takes them: the fields that it knows, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import urljoin, urlsplit
+
+from filebody.agent import Informational
+from filebody.resumable._values import NO_LIMITS, NO_OFFER, Interim, Kind, Offer, Protocol, Reply
+from filebody.wire import (
+    IETF_MEDIA_TYPE,
+    TUS_VERSION,
+    Field,
+    UploadLimits,
+    parse_bool,
+    parse_integer,
+    parse_limits,
+    parse_tus_size,
+)
+
+__all__ = ["read_interim", "read_reply"]
+
+# Answers the value of a field, lines that were repeated joined by commas; None if it is absent.
+Lookup = Callable[[str], str | None]
+
+
+def read_reply(
+    status: int,
+    field: Lookup,
+    *,
+    kind: Kind,
+    protocol: Protocol,
+    url: str,
+    detail: str,
+    date_seconds: float,
+) -> Reply:
+    """Read a final response.
+
+    Args:
+        status: Its status code.
+        field: Its fields.
+        kind: What the request was for.
+        protocol: What is spoken: both protocols have fields of the same names.
+        url: Where it came from, which a relative Location is relative to.
+        detail: What it said in words.
+        date_seconds: The date, in seconds since 1970, which a Retry-After can be relative to.
+    """
+    is_tus = protocol is Protocol.TUS
+    return Reply(
+        status=status,
+        location=_location(url, field("Location")),
+        offset=_number(field(Field.UPLOAD_OFFSET), is_tus=is_tus),
+        length=_number(field(Field.UPLOAD_LENGTH), is_tus=is_tus),
+        complete=None if is_tus else parse_bool(field(Field.UPLOAD_COMPLETE)),
+        limits=None if is_tus else parse_limits(field(Field.UPLOAD_LIMIT)),
+        offer=_offer(status, field) if kind is Kind.DISCOVER else None,
+        expires_at=_date(field(Field.UPLOAD_EXPIRES)) if is_tus else None,
+        retry_after_seconds=_seconds(field("Retry-After"), date_seconds),
+        detail=detail,
+    )
+
+
+def read_interim(informational: Informational, url: str) -> Interim:
+    """Read a 104."""
+    found: dict[str, str] = {}
+    for name, value in informational.headers:
+        key = name.decode("latin-1").lower()
+        text = value.decode("latin-1")
+        found[key] = f"{found[key]}, {text}" if key in found else text
+    return Interim(
+        location=_location(url, found.get("location")),
+        offset=parse_integer(found.get(Field.UPLOAD_OFFSET.lower())),
+        limits=parse_limits(found.get(Field.UPLOAD_LIMIT.lower())),
+    )
+
+
+def _offer(status: int, field: Lookup) -> Offer:
+    """What a response to OPTIONS says; nothing where it is no success."""
+    if not 200 <= status <= 299:
+        return NO_OFFER
+    limits = parse_limits(field(Field.UPLOAD_LIMIT))
+    is_tus = TUS_VERSION in _listed(field(Field.TUS_VERSION))
+    accepted = {kind.partition(";")[0].strip().lower() for kind in _listed(field("Accept-Patch"))}
+    max_size = _number(field(Field.TUS_MAX_SIZE), is_tus=True) if is_tus else None
+    if limits is None and max_size is not None:
+        limits = UploadLimits(max_size=max_size)
+    return Offer(
+        tus=is_tus,
+        extensions=frozenset(_listed(field(Field.TUS_EXTENSION))),
+        checksum_algorithms=frozenset(_listed(field(Field.TUS_CHECKSUM_ALGORITHM))),
+        ietf=IETF_MEDIA_TYPE in accepted or parse_limits(field(Field.UPLOAD_LIMIT)) is not None,
+        interop_version=parse_integer(field(Field.INTEROP_VERSION)),
+        limits=limits or NO_LIMITS,
+    )
+
+
+def _listed(value: str | None) -> Sequence[str]:
+    return [item.strip() for item in (value or "").split(",") if item.strip()]
+
+
+def _number(value: str | None, *, is_tus: bool) -> int | None:
+    if value is None or not is_tus:
+        return parse_integer(value)
+    try:
+        return parse_tus_size(value)
+    except ValueError:
+        return None
+
+
+def _location(url: str, value: str | None) -> str | None:
+    """An absolute http URL, or None; the fragment is for browsers."""
+    if not value:
+        return None
+    try:
+        found = urlsplit(urljoin(url, value.strip()))
+    except ValueError:
+        return None
+    if found.scheme not in {"http", "https"} or not found.hostname:
+        return None
+    return found._replace(fragment="").geturl()
+
+
+def _date(value: str | None) -> float | None:
+    try:
+        date = parsedate_to_datetime(value or "")
+    except ValueError:
+        return None
+    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
+
+
+def _seconds(value: str | None, date_seconds: float) -> float | None:
+    """What a Retry-After asks for (RFC 9110 section 10.2.3)."""
+    if value is not None and value.strip().isdecimal():
+        return float(value)
+    date = _date(value)
+    return None if date is None else max(0.0, date - date_seconds)

@@ -1,0 +1,356 @@
+"""Does what the machine says, on an agent: sends requests, waits, and tells it what came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import attrs
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IResponse
+
+from filebody.agent import Digest, Informational, Options, Response, Retries, UploadAgent
+from filebody.agent._origin import Target, parse_target
+from filebody.agent._retry import is_passing
+from filebody.errors import EarlySuccess, RemoteError, TransferError
+from filebody.progress import Progress
+from filebody.resumable import _machine as machine
+from filebody.resumable._answer import drain, read_detail
+from filebody.resumable._notice import Notice, NoticeKind
+from filebody.resumable._phases import Phase
+from filebody.resumable._replies import read_interim, read_reply
+from filebody.resumable._source import Source
+from filebody.resumable._state import State
+from filebody.resumable._values import (
+    Done,
+    Fail,
+    Feed,
+    Given,
+    Kind,
+    Lost,
+    NextStep,
+    Send,
+    Stay,
+    Wait,
+    Waited,
+)
+from filebody.wire import (
+    CHECKSUM_ALGORITHMS,
+    RESUMPTION_SUPPORTED,
+    Checksum,
+    Field,
+    format_checksum,
+)
+
+__all__ = ["Observer", "Runner", "Way"]
+
+# They were meant for the server that the user named.
+_FOR_THE_ORIGIN = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"host"})
+
+
+@attrs.frozen
+class Way:
+    """How requests go.
+
+    Attributes:
+        agent: Sends them.
+        target: What the user named, with credentials if there are any.
+        headers: The user's fields; those about the content go with what creates an upload only.
+        options: The user's.
+    """
+
+    agent: UploadAgent
+    target: Target
+    headers: Headers
+    options: Options
+
+    def url_of(self, url: str) -> tuple[bytes, bool]:
+        """What to ask the agent for, and whether it is the server that the user named."""
+        found = parse_target(url)
+        is_same = found.origin == self.target.origin
+        if is_same and self.target.credentials is not None and found.credentials is None:
+            user, password = self.target.credentials
+            scheme, _, rest = url.partition("://")
+            url = f"{scheme}://{_quoted(user)}:{_quoted(password)}@{rest}"
+        return url.encode("ascii"), is_same
+
+    def headers_of(self, send: Send, *, is_same: bool) -> Headers:
+        """The user's fields and the protocol's."""
+        headers = Headers()
+        for name, values in self.headers.getAllRawHeaders():
+            lower = name.lower()
+            is_about_content = lower.startswith(b"content-")
+            if not is_same and lower in _FOR_THE_ORIGIN:
+                continue
+            if is_about_content and send.kind is not Kind.CREATE:
+                continue
+            headers.setRawHeaders(name, list(values))
+        for field, value in send.fields:
+            headers.setRawHeaders(field.encode("ascii"), [value.encode("ascii")])
+        return headers
+
+
+class Observer:
+    """Hears what becomes of an upload; to be overridden."""
+
+    def changed(self, state: State) -> None:
+        """The machine knows more than before."""
+
+    async def before(self, state: State, send: Send) -> None:
+        """A request with content goes out when this is done."""
+
+    def progressed(self, sent: int, acknowledged: int) -> None:
+        """So many bytes, from the upload's first, are with the wire, and with the peer's system."""
+
+    def notice(self, notice: Notice) -> None:
+        """Something the user wants to know."""
+
+
+class Runner:
+    """Takes one upload to its end.
+
+    Args:
+        way: How requests go.
+        source: What is sent.
+        observer: Is told of it.
+
+    Attributes:
+        state: How far it is.
+        response: The last one, if its body was left to the user.
+        sent_bytes: How many bytes of the body the wire has taken, all requests together.
+        requests: How many there were.
+    """
+
+    def __init__(self, way: Way, source: Source, observer: Observer) -> None:
+        self._way = way
+        self._source = source
+        self._observer = observer
+        self._reactor: Any = way.agent.reactor
+        self._under_way: Deferred[IResponse] | None = None
+        self._refused: Exception | None = None
+        self._sent_now = 0
+        self._step: NextStep = Stay()
+        self.state: State
+        self.response: Response | None = None
+        self._is_read = False
+        self.sent_bytes = 0
+        self.requests = 0
+
+    async def run(
+        self, first: tuple[State, NextStep], until: Callable[[State], bool] | None = None
+    ) -> State:
+        """Go on from a first state of the machine.
+
+        Args:
+            first: What `begin` and the like gave.
+            until: Where to stop before a request is sent; at the end only, if None.
+
+        Returns:
+            The state at which it stopped.
+
+        Raises:
+            Exception: Why the upload failed; see `upload`.
+        """
+        self.state, self._step = first
+        return await self._go_on(until)
+
+    async def go_on(self) -> State:
+        """Go on where `run` stopped."""
+        return await self._go_on(None)
+
+    async def drop(self) -> None:
+        """Let go of the last response: nobody wants it."""
+        response, self.response = self.response, None
+        if response is not None and not self._is_read:
+            await drain(response)
+
+    async def _go_on(self, until: Callable[[State], bool] | None) -> State:
+        while True:
+            step = self._step
+            self._source.confirmed(self.state.confirmed)
+            self._observer.changed(self.state)
+            if until is not None and until(self.state):
+                return self.state
+            match step:
+                case Send():
+                    given = await self._send(step)
+                case Wait():
+                    given = await self._wait(step)
+                case Feed():
+                    given = await self._source.more(self.state.available)
+                case Done():
+                    return self.state
+                case Fail():
+                    raise self._with_response(step.error)
+                case Stay():
+                    raise RuntimeError(f"nothing to do in {self.state.phase}")
+            before = self.state
+            self.state, self._step = machine.step(before, given, time.monotonic())
+            self._tell(before, self._step)
+            if not isinstance(self._step, Done | Fail):
+                await self.drop()  # so that its connection is free
+
+    # Requests.
+
+    async def _send(self, send: Send) -> Given:
+        self.requests += 1
+        fields = send.fields
+        if send.has_content:
+            await self._observer.before(self.state, send)
+            if send.checksum is not None:
+                fields = (*fields, await self._checksum(send))
+        url, is_same = self._way.url_of(send.url)
+        headers = self._way.headers_of(attrs.evolve(send, fields=fields), is_same=is_same)
+        body = self._source.body(send.start, send.stop) if send.has_content else None
+        self._sent_now = 0
+        self._refused = None
+        request = self._way.agent.request(
+            send.method.encode("ascii"), url, headers, body, options=self._options(send)
+        )
+        self._under_way = request
+        try:
+            answered = await request
+        except CancelledError:
+            if self._refused is not None:
+                raise self._refused from None
+            raise
+        except TransferError as error:
+            sent = max(error.offset, self._sent_now)
+            return Lost(
+                error=error,
+                sent_bytes=sent,
+                is_passing=is_passing(error) or isinstance(error, EarlySuccess),
+            )
+        finally:
+            self._under_way = None
+            if send.has_content:
+                self.sent_bytes += self._sent_now
+        return await self._reply(send, answered)
+
+    async def _reply(self, send: Send, answered: IResponse) -> Given:
+        response = answered
+        if not isinstance(response, Response):
+            raise TypeError("an agent of another kind")
+        self.response = response
+        self._is_read = False
+        detail = ""
+        if response.code >= 300 and send.kind is not Kind.DISCOVER:
+            self._is_read = True
+            detail = await read_detail(response)
+        known = response.headers
+
+        def field(name: str) -> str | None:
+            values = known.getRawHeaders(name.encode("ascii"))
+            return None if values is None else ", ".join(v.decode("latin-1") for v in values)
+
+        return read_reply(
+            response.code,
+            field,
+            kind=send.kind,
+            protocol=self.state.protocol,
+            url=response.url,
+            detail=detail,
+            date_seconds=time.time(),
+        )
+
+    def _options(self, send: Send) -> Options:
+        mine = self._way.options
+        return attrs.evolve(
+            mine,
+            timeouts=attrs.evolve(mine.timeouts, total_seconds=None),
+            retries=Retries(limit=0),
+            digest=Digest.NONE,  # of the whole it could be, not of a range
+            redirects=mine.redirects if send.kind in {Kind.CREATE, Kind.DISCOVER} else 0,
+            on_progress=self._progressed(send) if send.has_content else None,
+            on_informational=self._informational(send),
+        )
+
+    def _progressed(self, send: Send) -> Callable[[Progress], object]:
+        def progressed(progress: Progress) -> None:
+            self._sent_now = max(self._sent_now, progress.sent_bytes)
+            acknowledged = progress.acknowledged_bytes
+            self._observer.progressed(
+                send.start + progress.sent_bytes,
+                send.start + (progress.sent_bytes if acknowledged is None else acknowledged),
+            )
+
+        return progressed
+
+    def _informational(self, send: Send) -> Callable[[Informational], object]:
+        users = self._way.options.on_informational
+
+        def informed(informational: Informational) -> None:
+            if users is not None:
+                users(informational)
+            if informational.status == RESUMPTION_SUPPORTED and send.has_content:
+                self._interim(informational, send.url)
+
+        return informed
+
+    def _interim(self, informational: Informational, url: str) -> None:
+        if self._under_way is None or self._refused is not None:
+            return
+        before = self.state
+        given = read_interim(informational, url)
+        self.state, step = machine.step(before, given, time.monotonic())
+        if isinstance(step, Fail):
+            self._refused = step.error
+            self._under_way.cancel()
+        elif self.state != before:
+            self._source.confirmed(self.state.confirmed)
+            self._observer.changed(self.state)
+
+    async def _checksum(self, send: Send) -> tuple[str, str]:
+        algorithm = send.checksum or ""
+        digest = hashlib.new(CHECKSUM_ALGORITHMS[algorithm])
+        await self.in_thread(self._source.hash, digest, send.start, send.stop)
+        value = format_checksum(Checksum(algorithm, digest.digest()))
+        return Field.UPLOAD_CHECKSUM, value
+
+    def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+        """Call something that blocks, in a worker thread."""
+        pool = self._reactor.getThreadPool()
+        return deferToThreadPool(self._reactor, pool, function, *arguments)
+
+    # What is between them.
+
+    async def _wait(self, wait: Wait) -> Given:
+        seconds = random.uniform(wait.shortest_seconds, wait.longest_seconds)  # noqa: S311
+        await deferLater(self._reactor, seconds)
+        return Waited()
+
+    def _tell(self, before: State, step: NextStep) -> None:
+        state = self.state
+        if before.phase is Phase.DISCOVERING and state.phase is Phase.CREATING:
+            self._notice(NoticeKind.CHOSEN, state.protocol.value)
+        if state.restarts > before.restarts:
+            self._notice(NoticeKind.ANEW, "the server has forgotten the upload")
+        if isinstance(step, Wait):
+            last = state.last_error
+            self._notice(
+                NoticeKind.RETRYING,
+                "" if last is None else str(last),
+                delay_seconds=step.shortest_seconds,
+            )
+
+    def _notice(self, kind: NoticeKind, text: str, *, delay_seconds: float = 0.0) -> None:
+        offset = self.state.confirmed
+        self._observer.notice(
+            Notice(kind=kind, text=text, offset=offset, delay_seconds=delay_seconds)
+        )
+
+    def _with_response(self, error: Exception) -> Exception:
+        if isinstance(error, RemoteError) and error.response is None:
+            error.response = self.response
+        return error
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
