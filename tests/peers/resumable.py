@@ -317,7 +317,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         concat = fields.get("upload-concat", "")
         if concat.startswith("final;"):
             paths = ["/" + url.partition("://")[2].partition("/")[2] for url in concat[6:].split()]
-            if any(path not in peer.uploads or not peer.uploads[path].complete for path in paths):
+            parts = [peer.uploads.get(path) for path in paths]
+            if any(part is None or len(part.data) != part.length for part in parts):
                 return 400, {}, b""
             data = b"".join(peer.uploads[path].data for path in paths)
             path = self._make(Stored("tus", bytearray(data), len(data), complete=True))

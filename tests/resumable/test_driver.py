@@ -9,7 +9,7 @@ from unittest import mock
 
 import treq
 from twisted.internet import reactor
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.web.http_headers import Headers
 
 from filebody import BytesBody, IterableBody
@@ -287,8 +287,9 @@ class TestCheckpoints(Scripted):
         server.faults = [Fault(method="PATCH", after_bytes=size // 3)]
         server.on_body = on_body
         running = Deferred.fromCoroutine(self.upload(server.url + "/f", path, **wishes))
-        running.addErrback(lambda failure: failure.trap(CancelledError))
-        await got
+        ended = running.addErrback(lambda failure: failure.trap(CancelledError))
+        await DeferredList([got, ended], fireOnOneCallback=True)
+        assert got.called
         running.cancel()
         await running
 

@@ -169,7 +169,10 @@ def _lost(state: State, given: Lost) -> Verdict:
     if not given.is_passing:
         return Verdict(state, Event.REFUSED, error=given.error)
     if request.has_content:
-        state = attrs.evolve(state, sent=max(state.sent, request.start + given.sent_bytes))
+        stop = request.start + given.sent_bytes
+        if request.stop is not None:
+            stop = min(stop, request.stop)
+        state = attrs.evolve(state, sent=max(state.sent, stop))
     if state.phase is Phase.APPENDING:
         return Verdict(state, Event.UNSURE, error=given.error)
     if state.phase is Phase.CREATING:

@@ -92,7 +92,8 @@ def interim(state: State, given: Interim) -> Verdict:
     confirmed = confirm(under_way, given.offset, RESUMPTION_SUPPORTED)
     if isinstance(confirmed, Exception):
         return Verdict(state, Event.REFUSED, confirmed)
-    return Verdict(attrs.evolve(confirmed, sent=state.sent), Event.OFFSET)
+    sent = max(state.sent, confirmed.confirmed)
+    return Verdict(attrs.evolve(confirmed, sent=sent), Event.OFFSET)
 
 
 def confirm(state: State, offset: int, status: int) -> State | ResumeError:
