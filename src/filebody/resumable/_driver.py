@@ -212,7 +212,7 @@ class _Upload:
         self._keeper: Keeper | None = None
         self._watches: list[_Watch] = []
         self._sources: list[Source] = []
-        self._resumed = 0
+        self._is_resuming = False
 
     def set_metadata(self, metadata: Mapping[str, bytes] | None) -> None:
         """Take the user's, and the file's name."""
@@ -296,8 +296,7 @@ class _Upload:
 
     async def _send(self, found: Found | None) -> Outcome:
         if found is not None and found.is_resumed:
-            self._resumed = found.checkpoint.confirmed_bytes
-            self.notice(Notice(kind=NoticeKind.RESUMED, offset=self._resumed))
+            self._is_resuming = True
             parts = found.checkpoint.parts
             if len(parts) > 1:
                 return await self._send_parts(parts, found)
@@ -403,6 +402,13 @@ class _Upload:
         if self._keeper is not None and number is not None:
             self._keeper.changed(number, state)
 
+    def answered(self) -> None:
+        """One more part knows how much of it the server had."""
+        if self._is_resuming and all(watch.resumed is not None for watch in self._watches):
+            self._is_resuming = False
+            if self._resumed:
+                self.notice(Notice(kind=NoticeKind.RESUMED, offset=self._resumed))
+
     async def before(
         self, number: int | None, state: State, send: Send, hashing: PrefixHash | None
     ) -> None:
@@ -416,6 +422,11 @@ class _Upload:
         keeper.changed(number, state)
         if state.held is not None:
             await keeper.save()
+
+    @property
+    def _resumed(self) -> int:
+        """How much the server had when this began."""
+        return sum(watch.resumed or 0 for watch in self._watches)
 
     def report(self) -> None:
         """Tell the user how far it is."""
@@ -456,9 +467,13 @@ class _Watch(Observer):
         self.sent = 0
         self.acknowledged = 0
         self.confirmed = 0
+        self.resumed: int | None = None
 
     def changed(self, state: State) -> None:
         """See `Observer.changed`; what the server did not get is not sent any more."""
+        if self.resumed is None and state.phase is not Phase.ASKING:
+            self.resumed = state.confirmed
+            self._owner.answered()
         self.confirmed = state.confirmed
         is_sending = state.request.has_content and not state.is_waiting
         if not is_sending or self.sent < self.confirmed:
