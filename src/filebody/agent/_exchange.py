@@ -446,7 +446,7 @@ class Exchange:
         else:
             said = f" ({error.strerror})" if error is not None and error.strerror else ""
             reason = "the server closed the connection before it had everything"
-            if self._body_is_out:
+            if self._body_is_out or self.sent_bytes == self._terms.length:
                 reason = "the server closed the connection without an answer"
             self._fail(self._error(ConnectionLost, f"{reason}{said}"))
 

@@ -139,7 +139,9 @@ def failure_line(
             line += f"give it longer ({_timeout_option(error)})"
         case TransferError():
             line = f"cannot send {source} to {url} ({after}): {error.reason}"
-            line = _with(line, _transfer_advice(error, is_sent=reached.is_out))
+            # It may be out before the agent has seen that it is.
+            is_sent = reached.is_out or error.offset == reached.total_bytes
+            line = _with(line, _transfer_advice(error, is_sent=is_sent))
         case Interrupted():
             line = (
                 f"interrupted while sending {source} to {url}, {after}: the upload is not "
