@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -13,6 +14,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredList
 from twisted.web.http_headers import Headers
 
 from filebody import BytesBody, IterableBody
+from filebody.agent import Options, Timeouts
 from filebody.errors import (
     NoProgress,
     RemoteError,
@@ -24,6 +26,7 @@ from filebody.errors import (
 )
 from filebody.resumable import NoticeKind, Protocol, _machine, cancel
 from tests.integration.eventually import until
+from tests.peers.cutter import Cutter
 from tests.peers.resumable import Fault, ResumableServer, Stored
 from tests.resumable.case import ResumableCase, content_of
 
@@ -34,7 +37,7 @@ class Scripted(ResumableCase):
     """Starts servers; waits between tries are short."""
 
     async def start(self) -> None:
-        patch = mock.patch.object(_machine, "FIRST_DELAY_SECONDS", 0.01)
+        patch = mock.patch.object(_machine, "FIRST_DELAY_SECONDS", 0.002)
         patch.start()
         self.addCleanup(patch.stop)
 
@@ -250,6 +253,31 @@ class TestTus(Scripted):
         server.faults = [Fault(method="POST", status=403)]
         error = await self.fails(RemoteError, server.url + "/files", BytesBody(b"x"))
         assert error.status == 403
+
+
+class TestCuts(Scripted):
+    async def test_at_200_random_positions_of_one_upload(self) -> None:
+        chance = random.Random(3)
+        content = content_of(SIZE)
+        path = self.make_file(content)
+        for protocol in ("tus", "ietf"):
+            server = self.serve(protocol)
+            server.faults = [
+                Fault(method="PATCH", after_bytes=chance.randrange(SIZE // 60)) for _ in range(100)
+            ] + [Fault(method="HEAD") for _ in range(4)]
+            await self.upload(server.url + "/f", path)
+            assert list(server.targets.values()) == [content]
+            assert sum(request.body_bytes for request in server.counted("PATCH")) == SIZE
+
+    async def test_stalls(self) -> None:
+        server = self.serve("tus")
+        content = content_of(SIZE)
+        options = Options(timeouts=Timeouts(stall_seconds=0.2, response_seconds=0.2))
+        with Cutter(1_000_000, by="stall", target=("127.0.0.1", server.port)) as cutter:
+            url = f"http://127.0.0.1:{cutter.port}/f"
+            outcome = await self.upload(url, self.make_file(content), options=options)
+        assert list(server.targets.values()) == [content]
+        assert outcome.requests > 4
 
 
 class TestPlain(Scripted):

@@ -327,13 +327,13 @@ class _Upload:
     ) -> Outcome:
         if self._keeper is not None:
             self._keeper.cut(parts)
-        runners = []
-        running = []
-        for number, part in enumerate(parts):
-            runner = self._runner(self._source(part), number, found)
-            runners.append(runner)
-            first = self._first_of_part(part, offered)
-            running.append(Deferred.fromCoroutine(runner.run(first)))
+        runners = [
+            self._runner(self._source(part), number, found) for number, part in enumerate(parts)
+        ]
+        running = [
+            Deferred.fromCoroutine(runner.run(self._first_of_part(part, offered)))
+            for runner, part in zip(runners, parts, strict=True)
+        ]
         together = DeferredList(running, fireOnOneErrback=True, consumeErrors=True)
         try:
             ended = await together
