@@ -2,31 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
-from filebody.cli._verbose import without_secrets
 from tests.cli.command import run
 from tests.cli.server import Peer, serving, take_all
-
-
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        ("Authorization: Bearer s3cret", "Authorization: ***"),
-        ("proxy-authorization: Basic s3cret", "proxy-authorization: ***"),
-        ("Cookie: a=s3cret", "Cookie: ***"),
-        ("Set-Cookie: a=s3cret; Path=/", "Set-Cookie: ***"),
-        ("X-Auth-Token: s3cret", "X-Auth-Token: ***"),
-        ("X-Api-Key: s3cret", "X-Api-Key: ***"),
-        ("PUT /f?X-Amz-Signature=s3cret&b=2 HTTP/1.1", "PUT /f?X-Amz-Signature=***&b=2 HTTP/1.1"),
-        ("PUT http://h:1/f?token=s3cret HTTP/1.1", "PUT http://h:1/f?token=*** HTTP/1.1"),
-        ("Location: http://me:s3cret@h/f?sig=s3cret#x", "Location: http://***@h/f?sig=***#x"),
-        ("Content-Type: text/plain; a=b", "Content-Type: text/plain; a=b"),
-        ("PUT /cookies/a:b HTTP/1.1", "PUT /cookies/a:b HTTP/1.1"),
-    ],
-)
-def test_without_secrets(line: str, shown: str) -> None:
-    assert without_secrets(line) == shown
 
 
 def test_an_exchange(tmp_path: Path) -> None:
@@ -42,7 +19,7 @@ def test_an_exchange(tmp_path: Path) -> None:
         outcome = run(*command, cwd=tmp_path)
     assert outcome.code == 0
     assert outcome.out.startswith("sent f to ")
-    assert "s3cret" not in outcome.err
+    assert "s3cret" not in outcome.err + outcome.out
     lines = outcome.err.splitlines()
     expected = [
         "* connected to 127.0.0.1:",

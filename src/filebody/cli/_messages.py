@@ -10,6 +10,7 @@ from filebody.agent import Response
 from filebody.cli._answer import accepted_codings
 from filebody.cli._exit import Interrupted
 from filebody.cli._load import Reached
+from filebody.cli._secrets import url_without_secrets
 from filebody.cli._words import bytes_count, one_line
 from filebody.errors import (
     BodyChanged,
@@ -101,7 +102,9 @@ def failure_line(
         reached: How far it came.
     """
     # Who it was that said no, after redirections, or the file of a form, if that is to blame.
-    url = error.url if isinstance(error, (RemoteError, TransferError)) else place
+    url = place
+    if isinstance(error, (RemoteError, TransferError)):
+        url = url_without_secrets(error.url)
     source = error.source if isinstance(error, BodyError) else source
     after = f"after {bytes_count(reached.sent_bytes)}"
     if reached.total_bytes is not None:

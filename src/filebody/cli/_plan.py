@@ -41,7 +41,7 @@ def plan(
     if parts:
         return [_form(parts, paths, target, name)], target
     if not paths:
-        where = "" if target is None else f" to {target.url}"
+        where = "" if target is None else f" to {target.shown}"
         raise UsageError(f"nothing to send{where}: name a file, or - for the standard input")
     return list(name_sources(paths, target, name)), target
 
@@ -95,7 +95,7 @@ def name_sources(
         _check_name(name, arguments, target)
     if target is not None and not target.is_directory and len(arguments) > 1:
         raise UsageError(
-            f"{len(arguments)} files cannot all go to {target.url}: end the URL with / to send "
+            f"{len(arguments)} files cannot all go to {target.shown}: end the URL with / to send "
             "each under its own name"
         )
     if arguments.count(STDIN) > 1:
@@ -137,7 +137,7 @@ def _check_name(name: str, arguments: Sequence[str], target: Target | None) -> N
     if len(arguments) > 1:
         raise UsageError("--name is for one file: several are sent under their own names")
     if target is not None and not target.is_directory:
-        raise UsageError(f"--name is for a URL that ends with /; {target.url} has a name")
+        raise UsageError(f"--name is for a URL that ends with /; {target.shown} has a name")
     if "/" in name or name in {"", ".", ".."}:
         raise UsageError(f"--name {one_line(name)!r} is not the name of a file")
 

@@ -100,7 +100,7 @@ class Sending:
         """Send one file; if it is not sent, the result says why."""
         options = self._options
         is_ours = options.target is None
-        place = f"{_PRIVATE_DIRECTORY}/{source.name}" if is_ours else target.url
+        place = f"{_PRIVATE_DIRECTORY}/{source.name}" if is_ours else target.shown
         began = time.monotonic()
         exchange: Exchange | None = None
         error: FilebodyError | Interrupted | None = None

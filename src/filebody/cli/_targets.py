@@ -8,6 +8,7 @@ from urllib.parse import quote, quote_from_bytes, urlsplit
 
 import attrs
 
+from filebody.cli._secrets import url_without_secrets
 from filebody.cli._words import one_line
 from filebody.errors import UsageError
 
@@ -48,6 +49,11 @@ class Target:
     def url(self) -> str:
         """The whole of it."""
         return f"{self.scheme}://{self.authority}{self.path}{self.query}"
+
+    @property
+    def shown(self) -> str:
+        """The same for people, without the secrets that signed URLs have."""
+        return url_without_secrets(self.url)
 
     @property
     def is_directory(self) -> bool:

@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 from filebody.agent import ExchangeListener, Moment, Response
 from filebody.cli._answer import detail_of
 from filebody.cli._messages import status_words
+from filebody.cli._secrets import line_without_secrets
 from filebody.cli._words import bytes_count, one_line
 
-__all__ = ["Trace", "without_secrets"]
-
-# Names of fields and of parts of a query that are known, or likely, to hold what others must not
-# see: signed URLs are credentials too.
-_SECRET = r"auth|cookie|token|secret|passw|credential|signature|api-?key|access-?key|\bsig\b"  # noqa: S105
-_SECRET_FIELD = re.compile(rf"([^:]*(?:{_SECRET})[^:]*):", re.IGNORECASE)
-_SECRET_QUERY = re.compile(rf"([?&][^=&\s]*(?:{_SECRET})[^=&\s]*=)[^&#\s]+", re.IGNORECASE)
-_USER = re.compile(r"(://)[^/@\s]+@")
-_BLOT = "***"
-
-
-def without_secrets(line: str) -> str:
-    """A line of a head, or any with URLs in it, with a blot for each secret."""
-    field = _SECRET_FIELD.match(line)
-    # The first line of a head has a colon only in its URL.
-    if field is not None and " " not in field[1]:
-        return f"{field[1]}: {_BLOT}"
-    line = _USER.sub(rf"\g<1>{_BLOT}@", line)
-    return _SECRET_QUERY.sub(rf"\g<1>{_BLOT}", line)
+__all__ = ["Trace"]
 
 
 class Trace(ExchangeListener):
@@ -93,7 +75,7 @@ class Trace(ExchangeListener):
 
     def _line(self, mark: str, text: str) -> None:
         if self._say is not None:
-            self._say(one_line(f"{mark} {without_secrets(text)}"))
+            self._say(one_line(f"{mark} {line_without_secrets(text)}"))
 
 
 def _text(field: bytes) -> str:
