@@ -254,3 +254,19 @@ def test_a_proxy_in_the_environment_that_is_none(file: Path) -> None:
     outcome = run("send", file, "https://127.0.0.1:9/", cwd=file.parent, env=env)
     assert outcome.code == 2
     assert "https_proxy" in outcome.error
+
+
+def test_what_was_sent_before_does_not_count(file: Path) -> None:
+    there = f"http://127.0.0.1:{closed_port()}/"
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(307, Location=there)
+
+    with serving(script) as server:
+        outcome = run("send", "--json", file, server.url, cwd=file.parent)
+    assert outcome.code == 55
+    [facts] = outcome.objects
+    assert (facts["bytes"], facts["sha256"]) == (0, None)
+    assert f"to {there} (after 0 of " in outcome.error

@@ -147,6 +147,8 @@ class Job:
                 response = await self._send(request, without_expect=without_expect)
             except Exception as error:  # noqa: BLE001 - looked at below, and raised
                 fault = error
+                if self._exchange is None:  # which would have told it
+                    self.tell("ended", error=error)
             is_replayable = self._content is None or self._content.is_replayable
             if response is not None and self._is_expectation_refused(response) and is_replayable:
                 without_expect = True
@@ -184,6 +186,7 @@ class Job:
         route = self._route = self._ways.to(request.target)
         self._attempts += 1
         self._request = request
+        self._exchange = None  # what that of the last attempt has sent is not of this one
         while True:
             terms = await self._terms(request, without_expect=without_expect)
             place = pool.enter(route)

@@ -86,6 +86,8 @@ class Exchange:
     def reached(self) -> Reached:
         """How far it came, in the last attempt."""
         sent = self._stages.sent_bytes
+        if not self._stages.has_begun:
+            return self._load.reached(Progress(0, None, 0.0), is_out=False)
         if sent is None:
             return self._load.reached(self._progress, is_out=False)
         return self._load.reached(attrs.evolve(self._progress, sent_bytes=sent), is_out=True)
@@ -191,22 +193,33 @@ class _Stages(Trace):
     """Hears, too, that the body is out: the progress that was reported last may be older.
 
     Attributes:
+        has_begun: Whether the last attempt to send the body came as far as to have a head sent.
         sent_bytes: How long the body was, if all of it is out.
     """
 
     def __init__(self, method: str, say: Callable[[str], None] | None) -> None:
         super().__init__(say)
+        self.has_begun = False
         self.sent_bytes: int | None = None
         self._method = method
+        self._begun_attempt = 0
 
     def request_sent(self, moment: Moment, head: bytes) -> None:
         if moment.method == self._method:  # a page that is fetched afterwards has no body
+            self.has_begun = True
             self.sent_bytes = None
+            self._begun_attempt = moment.attempt
         super().request_sent(moment, head)
 
     def body_sent(self, moment: Moment, sent_bytes: int) -> None:
         self.sent_bytes = sent_bytes
         super().body_sent(moment, sent_bytes)
+
+    def ended(self, moment: Moment, error: Exception | None) -> None:
+        if moment.method == self._method and moment.attempt != self._begun_attempt:
+            self.has_begun = False
+            self.sent_bytes = None
+        super().ended(moment, error)
 
 
 def _redirected_once(error: NotReplayable) -> Exception:
