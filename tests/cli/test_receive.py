@@ -41,6 +41,34 @@ def test_json(tmp_path: Path, file: Path) -> None:
     assert refused["status"] in {409, 412}
 
 
+def test_a_resumable_upload_that_is_cut_off(tmp_path: Path) -> None:
+    options = ("--expire-after", "1h", "--quota", "1M", "--fsync", "--allow-origin", "*")
+    with started("receive", "inbox", "-p", "0", *options, cwd=tmp_path) as running:
+        url = running.line("err").split(" at ")[1].partition(";")[0]
+        running.line("err")
+        host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+        fields = {"Tus-Resumable": "1.0.0", "Upload-Length": "10", "Origin": "http://other.example"}
+        request = urllib.request.Request(f"{url}file", b"", fields, method="POST")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            path = answer.headers["Location"]
+        with socket.create_connection((host, int(port)), 30) as connection:
+            connection.sendall(
+                f"PATCH {path} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\n"
+                "Content-Type: application/offset+octet-stream\r\nUpload-Offset: 0\r\n"
+                "Expect: 100-continue\r\nContent-Length: 10\r\n\r\n".encode()
+            )
+            assert connection.recv(12) == b"HTTP/1.1 100"
+            connection.sendall(b"12345")
+        assert " of file of 127.0.0.1:" in running.line("err")
+
+
+@pytest.mark.parametrize("time", ["", "x", "-1s", "7 d", "1w", "d"])
+def test_no_time(tmp_path: Path, time: str) -> None:
+    outcome = run("receive", "inbox", "--expire-after", time, cwd=tmp_path)
+    assert outcome.code == 2
+    assert "is no time" in outcome.err
+
+
 def test_lines(tmp_path: Path, file: Path) -> None:
     with started("receive", "inbox", "-p", "0", "--overwrite", cwd=tmp_path) as running:
         begin = running.line("err")

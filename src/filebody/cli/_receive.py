@@ -109,13 +109,13 @@ class Receiving:
         )
 
     def _on_event(self, event: ReceiverEvent) -> None:
-        if isinstance(event, Aborted) and self._signal:
+        if isinstance(event, (Aborted, Interrupted)) and self._signal:
             self._was_cut_off = True
         if self._as_json:
             self._screen.out_json(_facts(event))
             return
         line = one_line(_line(event))
-        if isinstance(event, (Refused, Aborted)):
+        if isinstance(event, (Refused, Aborted, Interrupted)):
             self._screen.err(line, "\x1b[33m")
         elif not self._quiet:
             self._screen.out(line, "\x1b[32m" if isinstance(event, Stored) else "")

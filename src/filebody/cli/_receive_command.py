@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,9 @@ from filebody.cli._words import LONGEST_SECONDS, checked_seconds, parse_size
 from filebody.errors import UsageError
 
 __all__ = ["receive"]
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dhms]?)")
+_UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 # The headings of `--help`.
 _STORE = "What is stored"
@@ -45,6 +49,18 @@ Exit codes:
     help="Let uploads replace files of the same name.",
 )
 @option(
+    "--quota",
+    metavar="SIZE",
+    section=_STORE,
+    help="How much unfinished resumable uploads may take, or announce, together.",
+)
+@option(
+    "--fsync",
+    is_flag=True,
+    section=_STORE,
+    help="Let what resumable clients are told survive a power cut, too.",
+)
+@option(
     "--host",
     default="127.0.0.1",
     show_default=True,
@@ -74,6 +90,13 @@ Exit codes:
     "--key", type=click.Path(path_type=Path), section=_DOOR, help="PEM file of its private key."
 )
 @option(
+    "--allow-origin",
+    metavar="ORIGIN",
+    multiple=True,
+    section=_DOOR,
+    help="Let web pages of this origin, or of any with *, send files; can be repeated.",
+)
+@option(
     "--max-connections",
     type=int,
     default=1000,
@@ -83,6 +106,14 @@ Exit codes:
 )
 @seconds("--idle-timeout", 60, "How long a client may send nothing.", _PATIENCE)
 @seconds("--grace", 10, "How long transfers may go on after Ctrl-C.", _PATIENCE)
+@option(
+    "--expire-after",
+    metavar="TIME",
+    default="7d",
+    show_default=True,
+    section=_PATIENCE,
+    help="How long unfinished resumable uploads are kept: 7d, 12h, 30m or 90s.",
+)
 @shown
 def receive(**given: Any) -> int:
     """Receive files into DIRECTORY, until Ctrl-C.
@@ -113,8 +144,20 @@ def receive(**given: Any) -> int:
         or LONGEST_SECONDS,
         max_connections=given["max_connections"],
         grace_seconds=checked_seconds("--grace", given["grace"]),
+        expire_after_seconds=_duration("--expire-after", given["expire_after"]),
+        quota=parse_size(given["quota"]) if given["quota"] is not None else None,
+        fsync=given["fsync"],
+        allow_origins=given["allow_origin"],
     )
     receiving = Receiving(config, screen, quiet=given["quiet"], as_json=given["as_json"])
     return run_loop(
         receiving.run, on_signal=receiving.on_signal, on_log=screen.error, debug=given["debug"]
     )
+
+
+def _duration(name: str, text: str) -> float:
+    """Read a time with its unit, in seconds; without one it is seconds."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{name} {text!r} is no time: write 7d, 12h, 30m or 90s")
+    return float(match[1]) * _UNIT_SECONDS[match[2] or "s"]
