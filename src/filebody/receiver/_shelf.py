@@ -261,7 +261,7 @@ class Shelf:
         Returns:
             How many were removed.
         """
-        count = 0
+        removed: set[str] = set()
         directory = self.directory if self._directory >= 0 else None
         for name in os.listdir(directory) if directory is not None else ():
             upload_id = name.partition(".")[0]
@@ -271,9 +271,9 @@ class Shelf:
                 self.state(upload_id)
             except Refusal:
                 if self._is_old(name):
-                    count += name.endswith(".json")
+                    removed.add(upload_id)
                     self.remove(upload_id)
-        return count
+        return len(removed)
 
     def _is_old(self, name: str) -> bool:
         # What was made just now may not have its record yet.

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from typing import TYPE_CHECKING
+
+import attrs
+import pytest
+
+from filebody.receiver._part import Part, complete, recovered
+from filebody.receiver._record import Ending, Kind, Record, dumped, loaded
+from filebody.receiver._refusal import Refusal
+from filebody.receiver._shelf import Shelf
+from filebody.receiver._store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from filebody.receiver._shelf import State
+
+HELLO = b"hello world"
+RECORD = Record(kind=Kind.TUS, name=("deep", "file"), length=len(HELLO))
+
+
+class Killed(BaseException):
+    """Stands for the moment of a SIGKILL: nothing after it happens."""
+
+
+class Clock:
+    offset = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.offset
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    store = Store(tmp_path)
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def opened(store: Store) -> Iterator[Callable[..., Shelf]]:
+    shelves = []
+
+    def make(
+        *, quota: int | None = None, is_synced: bool = False, clock: Clock | None = None
+    ) -> Shelf:
+        shelf = Shelf(
+            store.root,
+            store.placement,
+            quota=quota,
+            expire_after_seconds=100,
+            is_synced=is_synced,
+            now=clock or Clock(),
+        )
+        shelf.open()
+        shelves.append(shelf)
+        return shelf
+
+    yield make
+    for shelf in shelves:
+        shelf.close()
+
+
+def part_of(shelf: Shelf, state: State) -> Part:
+    return Part(shelf, state, stop=state.record.length, max_size=None)
+
+
+def filled(shelf: Shelf, record: Record = RECORD, content: bytes = HELLO) -> State:
+    state = shelf.create(record)
+    part = part_of(shelf, state)
+    part.write([content])
+    part.settle({})
+    return shelf.state(state.upload_id)
+
+
+def left(directory: Path) -> list[str]:
+    return sorted(path.suffix for path in (directory / ".filebody-uploads").iterdir())
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        RECORD,
+        Record(kind=Kind.IETF, taken_status=None, promised={"sha-256": "00"}),
+        attrs.evolve(RECORD, ending=Ending(inode=1, size_bytes=2, sha256="ab", is_done=True)),
+    ],
+)
+def test_records_come_back(record: Record) -> None:
+    assert loaded(dumped(record)) == record
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b'{"version": 2}', b"\xff"])
+def test_damaged_records(content: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        loaded(content)
+
+
+def test_records_are_for_nobody_else(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
+    opened().create(RECORD)
+    directory = tmp_path / ".filebody-uploads"
+    assert directory.stat().st_mode & 0o777 == 0o700
+    [record] = directory.glob("*.json")
+    assert record.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("is_synced", [False, True])
+def test_a_later_receiver_goes_on(opened: Callable[..., Shelf], is_synced: bool) -> None:
+    state = opened(is_synced=is_synced).create(RECORD)
+    for start in range(0, len(HELLO), 4):
+        shelf = opened(is_synced=is_synced)
+        state = shelf.state(state.upload_id)
+        assert state.offset == start
+        part = part_of(shelf, state)
+        assert part.is_behind == (start > 0)
+        part.write([HELLO[start : start + 4]])
+        assert part.settle({}) == min(start + 4, len(HELLO))
+    done = recovered(shelf, state.upload_id)
+    assert done.record.ending is not None
+    assert done.record.ending.sha256 == hashlib.sha256(HELLO).hexdigest()
+
+
+def test_killed_before_the_end_is_noted(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
+    state = filled(opened())
+    done = recovered(opened(), state.upload_id)
+    assert done.record.is_stored
+    assert (tmp_path / "deep" / "file").read_bytes() == HELLO
+    assert left(tmp_path) == [".json"]
+
+
+@pytest.mark.parametrize("moment", ["before the name", "after the name", "at the link"])
+def test_killed_at_the_name(
+    tmp_path: Path, opened: Callable[..., Shelf], monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    shelf = opened()
+    state = filled(shelf)
+    place, unlink = shelf.placement.place, os.unlink
+
+    def killed(*arguments: object) -> bool:
+        if moment == "after the name":
+            place(*arguments)  # type: ignore[arg-type]
+        raise Killed
+
+    def killed_unlink(*arguments: object, **more: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as context:
+        if moment == "at the link":
+            context.setattr(os, "unlink", killed_unlink)
+        else:
+            context.setattr(shelf.placement, "place", killed)
+        with pytest.raises(Killed):
+            complete(shelf, state)
+    assert os.unlink is unlink
+
+    for _ in range(2):
+        done = recovered(opened(), state.upload_id)
+        assert done.record.is_stored
+        assert done.offset == len(HELLO)
+    assert (tmp_path / "deep" / "file").read_bytes() == HELLO
+    assert left(tmp_path) == [".json"]
+
+
+def test_somebody_else_took_the_name_meanwhile(
+    tmp_path: Path, opened: Callable[..., Shelf]
+) -> None:
+    shelf = opened()
+    state = filled(shelf)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "file").write_text("other")
+    with pytest.raises(Refusal, match="409"):
+        recovered(shelf, state.upload_id)
+    with pytest.raises(Refusal, match="404"):
+        shelf.state(state.upload_id)
+    assert (tmp_path / "deep" / "file").read_text() == "other"
+    assert left(tmp_path) == []
+
+
+def test_a_disk_that_fails_at_the_end_can_be_tried_again(
+    tmp_path: Path, opened: Callable[..., Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = opened()
+    state = filled(shelf)
+
+    def broken(*_: object) -> bool:
+        raise OSError(5, "broken")
+
+    with monkeypatch.context() as context:
+        context.setattr(shelf.placement, "place", broken)
+        with pytest.raises(Refusal, match="500"):
+            complete(shelf, state)
+    assert recovered(shelf, state.upload_id).record.is_stored
+    assert (tmp_path / "deep" / "file").read_bytes() == HELLO
+
+
+def test_unverified_bytes_do_not_count_after_a_kill(opened: Callable[..., Shelf]) -> None:
+    shelf = opened()
+    state = filled(shelf, attrs.evolve(RECORD, length=20))
+    part = Part(shelf, state, stop=20, max_size=None, algorithms=("sha1",))
+    part.write([b"unsure"])
+    later = opened()  # the first one was killed
+    part.abort = lambda: None  # type: ignore[method-assign]
+    assert later.state(state.upload_id).offset == len(HELLO)
+    os.close(part._descriptor)
+    again = part_of(later, later.state(state.upload_id))
+    again.write([b"!" * 9])
+    again.settle({})
+    done = recovered(later, state.upload_id)
+    assert done.record.ending is not None
+    assert done.record.ending.sha256 == hashlib.sha256(HELLO + b"!" * 9).hexdigest()
+
+
+def test_two_receivers_of_one_directory(opened: Callable[..., Shelf]) -> None:
+    one, other = opened(), opened()
+    state = one.create(RECORD)
+    part = part_of(one, state)
+    with pytest.raises(Refusal, match="503"):
+        part_of(other, other.state(state.upload_id))
+    part.write([HELLO[:3]])
+    part.park()
+    assert other.state(state.upload_id).offset == 3
+
+
+def test_what_expires(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
+    clock = Clock()
+    shelf = opened(clock=clock)
+    state = filled(shelf, content=HELLO[:3])
+    held = shelf.create(RECORD)
+    (tmp_path / ".filebody-uploads" / "unrelated").touch()
+    assert shelf.sweep([]) == 0
+    clock.offset = 101
+    with pytest.raises(Refusal, match="410"):
+        shelf.state(state.upload_id)
+    assert shelf.sweep([held.upload_id]) == 1
+    assert left(tmp_path) == ["", ".json", ".part"]
+    with pytest.raises(Refusal, match="404"):
+        shelf.state(state.upload_id)
+
+
+def test_strays_go(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
+    clock = Clock()
+    shelf = opened(clock=clock)
+    state = shelf.create(RECORD)
+    [record] = (tmp_path / ".filebody-uploads").glob("*.json")
+    record.write_text("damaged")
+    with pytest.raises(Refusal, match="404"):
+        shelf.state(state.upload_id)
+    assert shelf.sweep([]) == 0  # it may be that its record is just being written
+    clock.offset = 101
+    shelf.sweep([])
+    assert left(tmp_path) == []
+
+
+def test_a_quota_counts_what_an_earlier_receiver_left(opened: Callable[..., Shelf]) -> None:
+    first = opened(quota=30)
+    states = [first.create(RECORD) for _ in range(2)]
+    later = opened(quota=30)
+    with pytest.raises(Refusal, match="507"):
+        later.create(RECORD)
+    later.remove(states[0].upload_id)
+    later.create(RECORD)
+
+
+@pytest.mark.parametrize("upload_id", ["", "..", "x" * 31, "../" + "x" * 29, "x" * 33])
+def test_no_identifiers(opened: Callable[..., Shelf], upload_id: str) -> None:
+    shelf = opened()
+    for call in (shelf.state, shelf.open_part):
+        with pytest.raises(Refusal, match="404"):
+            call(upload_id)
