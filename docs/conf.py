@@ -26,6 +26,7 @@ extensions = [
     "command_help",
     "contract_table",
     "error_tree",
+    "phase_table",
     "state_diagram",
 ]
 exclude_patterns = ["_build", "_ext", "examples"]

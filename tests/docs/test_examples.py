@@ -69,6 +69,16 @@ def test_agent_upload(receiver: ReceiverProcess, source: Path) -> None:
     assert "409 " in refused
 
 
+def test_send_resumable(
+    receiver: ReceiverProcess, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    printed = run_example("send_resumable.py", source, f"{receiver.url}to.bin")
+    assert "chosen ietf at byte 0\n" in printed
+    assert "2500000 of 2500000 bytes are safe\n2500000 bytes arrived by ietf\n" in printed
+    assert stored(receiver, "to.bin") == CONTENT
+
+
 def test_upload(receiver: ReceiverProcess, source: Path) -> None:
     printed = run_example("upload.py", source, f"{receiver.url}to.bin")
     assert printed.endswith(
