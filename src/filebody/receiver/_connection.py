@@ -1,9 +1,6 @@
-"""One client's connection: requests in, responses out, one at a time.
+"""One client's connection, from the client's side: bytes in, events on their way, and time.
 
-    HEAD -> WORKING -> BODY -> WORKING -> HEAD   an upload: head, checks, body, commit, answer
-    HEAD -> WORKING -> HEAD                      a download, or any answer without a body to read
-    WORKING, BODY -> LINGERING                   answered before the body was read to its end
-    any -> CLOSING -> CLOSED
+Its phases are those of `_line.Phase`.
 
 Only while the client is waited for does the idle timer run. While the disk is waited for, the
 socket is not read, so a client that pipelines cannot fill the memory.
@@ -11,35 +8,24 @@ socket is not read, so a client that pipelines cannot fill the memory.
 
 from __future__ import annotations
 
-import enum
 from typing import TYPE_CHECKING, Final
 
 import h11
 from twisted.internet.interfaces import IHalfCloseableProtocol
-from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
+from twisted.internet.protocol import connectionDone
 from zope.interface import implementer
 
-from filebody.receiver._events import Refused
-from filebody.receiver._framing import Framing
-from filebody.receiver._pace import LARGE_READ_BYTES, SMALL_READ_BYTES, Pace
+from filebody.receiver._line import ConnectionLine, Phase
+from filebody.receiver._pace import Pace
 from filebody.receiver._refusal import Refusal
-from filebody.receiver._replies import Replies
-from filebody.receiver._tap import Tap
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from twisted.internet.interfaces import IPushProducer
-    from twisted.internet.tcp import Server
     from twisted.python.failure import Failure
 
-    from filebody.receiver._exchange import Exchange, Route
+    from filebody.receiver._exchange import Route
     from filebody.receiver._site import Site
 
-__all__ = ["Connection", "Phase"]
-
-_log = Logger()
+__all__ = ["Connection"]
 
 
 # Where all places are taken, who is waited for gives up a place: at once if nothing is under way,
@@ -48,50 +34,20 @@ _IDLE_SECONDS: Final = 1.0
 _SLOW_BYTES_PER_SECOND: Final = 1024
 
 
-class Phase(enum.Enum):
-    """What a connection is doing; see the module's docstring."""
-
-    HEAD = enum.auto()
-    BODY = enum.auto()
-    WORKING = enum.auto()
-    LINGERING = enum.auto()
-    CLOSING = enum.auto()
-    CLOSED = enum.auto()
-
-
 @implementer(IHalfCloseableProtocol)
-class Connection(Protocol):
+class Connection(ConnectionLine):
     """The protocol of one connection.
 
     Args:
         site: What the connections of a receiver share.
         route: Chooses the exchange for a request.
         is_surplus: Whether this one is more than the receiver serves: its request gets 503.
-
-    Attributes:
-        site: The same.
-        peer: The client's address and port.
-        is_surplus: The same.
-        request: The head of the request that is being answered.
-        began: When that head was complete, on the site's clock.
     """
 
-    transport: Server
-    pace: Pace
-
     def __init__(self, site: Site, route: Route, *, is_surplus: bool = False) -> None:
-        self.site = site
-        self.peer = "-"
-        self.request: h11.Request | None = None
-        self.began = 0.0
-        self.is_surplus = is_surplus
+        super().__init__(site, is_surplus=is_surplus)
         self._route = route
-        self._framing = Framing(site.config.max_header_bytes)
-        self._replies = Replies(self._framing, self._write)
-        self._phase = Phase.HEAD
-        self._exchange: Exchange | None = None
         self._advancing = False
-        self._moved_bytes = 0
 
     # --- called by the transport ---------------------------------------------------------------
 
@@ -146,13 +102,6 @@ class Connection(Protocol):
         if self._phase is Phase.HEAD:
             self._close()
 
-    def abort(self, reason: str) -> None:
-        """Close now, whatever is under way."""
-        self._lose_exchange(reason)
-        if self._phase is not Phase.CLOSED:
-            self._phase = Phase.CLOSING
-            self.transport.abortConnection()
-
     def give_way(self) -> bool:
         """Make room for a client that finds every place taken.
 
@@ -177,153 +126,6 @@ class Connection(Protocol):
         if is_late:
             self._give_up("too slow, and others are waiting")
         return is_late
-
-    # --- called by an exchange -----------------------------------------------------------------
-
-    @property
-    def is_open(self) -> bool:
-        """Whether an answer can still be sent."""
-        return self._phase in {Phase.BODY, Phase.WORKING}
-
-    def tap(self) -> Tap | None:
-        """Lend the socket out, if the next bytes of it are the body's and nothing else."""
-        left_bytes = self._framing.left_bytes
-        if not left_bytes or self.site.scheme == "https":
-            return None
-        try:
-            return Tap(self.transport.getHandle(), left_bytes)
-        except OSError:
-            return None  # no descriptor is left for it: the body goes the other way
-
-    def poured(self, size_bytes: int) -> None:
-        """Take note of bytes of the body that were read from the tap."""
-        self._moved_bytes += size_bytes
-        self._framing.count(size_bytes)
-
-    @property
-    def has_unread(self) -> bool:
-        """Whether bytes of the body have been read from the socket and not been passed on."""
-        return self._framing.has_unread
-
-    def read_body(self) -> None:
-        """Let the client send its body, telling it so if it waits for that."""
-        if self._framing.wants_continue:
-            self._replies.inform(100)
-        self._phase = Phase.BODY
-        is_counted = self._framing.left_bytes is not None
-        self.pace.read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
-        self.go_on()
-
-    def go_on(self) -> None:
-        """Go on with what has come, and read the socket again: it is the client's turn."""
-        self.pace.release()
-        self._advance()
-
-    def work(self) -> None:
-        """Read nothing until the answer is sent."""
-        self._phase = Phase.WORKING
-        self.pace.hold()
-
-    def add_always(self, fields: Sequence[tuple[str, str]]) -> None:
-        """Have fields in every response to this request, interim and refusing ones too."""
-        self._replies.always.extend(fields)
-
-    def inform(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
-        """Send an interim response, where the client knows such (RFC 9110 section 15.2)."""
-        if self.is_open and self.request is not None and self.request.http_version >= b"1.1":
-            self._replies.inform(status, fields)
-
-    def respond(self, status: int, fields: Sequence[tuple[str, str]], content: bytes = b"") -> None:
-        """Answer with a short body, or with none for 204 and 304."""
-        if status not in {204, 304}:
-            fields = [*fields, ("Content-Length", str(len(content)))]
-        self.begin_response(status, fields)
-        if content and not self.is_head:
-            self._replies.data(content)
-        self.end_response()
-
-    @property
-    def _is_last(self) -> bool:
-        """Whether no request is heard after this one; a surplus connection must not stay one."""
-        return self.site.is_closing or self.is_surplus
-
-    @property
-    def is_head(self) -> bool:
-        """Whether the answer must not have a body (RFC 9110 section 9.3.2)."""
-        return self.request is not None and self.request.method == b"HEAD"
-
-    def begin_response(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
-        """Send the head of the answer."""
-        close = self._is_last or not self._framing.is_body_read
-        self._replies.begin(status, fields, close=close)
-
-    def send_data(self, data: bytes) -> None:
-        """Send a piece of the answer's body."""
-        self._moved_bytes += len(data)
-        self._replies.data(data)
-
-    def end_response(self) -> None:
-        """End the answer and go on: to the next request, to lingering, or to the end."""
-        self._replies.end()
-        self._exchange = None
-        if self._framing.is_reusable and not self._is_last:
-            self._framing.next_cycle()
-            self.request = None
-            self.pace.waited_seconds = 0.0
-            self._phase = Phase.HEAD
-            self.pace.read_portions_of(SMALL_READ_BYTES)
-            self.go_on()
-        elif self._framing.is_body_read:
-            self._close()
-        else:
-            self._phase = Phase.LINGERING
-            self.pace.linger()
-
-    def refuse(self, refusal: Refusal, *, tell: bool = True) -> None:
-        """Answer with an error; the exchange is over.
-
-        Args:
-            refusal: What to answer.
-            tell: Whether this is an event of its own.
-        """
-        if tell:
-            request = self.request
-            self.site.tell(
-                Refused(
-                    method=request.method.decode() if request else "-",
-                    target=request.target.decode() if request else "-",
-                    status=refusal.status,
-                    reason=refusal.reason,
-                    peer=self.peer,
-                )
-            )
-        if not self._framing.can_respond:
-            self.abort(refusal.reason)
-            return
-        self._phase = Phase.WORKING
-        media_type, content = refusal.content
-        fields = [*refusal.fields, ("Content-Type", media_type)]
-        self.respond(refusal.status, fields, content)
-
-    def fail(self, failure: Failure) -> None:
-        """Answer a call that failed: as it says if it is a `Refusal`, else with 500."""
-        error = failure.value
-        if not isinstance(error, Refusal):
-            _log.failure("filebody receiver: a request failed", failure)
-            error = Refusal(500, "the receiver failed; its log says more")
-            self._lose_exchange(error.reason)
-        elif error.status >= 500:
-            _log.error("filebody receiver: {peer}: {reason}", peer=self.peer, reason=error.reason)
-        if self.is_open:
-            self.refuse(error)
-
-    def register(self, producer: IPushProducer) -> None:
-        """Let the transport set the pace of a producer."""
-        self.transport.registerProducer(producer, True)
-
-    def unregister(self) -> None:
-        """End that."""
-        self.transport.unregisterProducer()
 
     # --- the way of an event -------------------------------------------------------------------
 
@@ -387,20 +189,7 @@ class Connection(Protocol):
         self._lose_exchange(str(error))
         self.refuse(Refusal(error.error_status_hint, str(error)), tell=not in_exchange)
 
-    def _lose_exchange(self, reason: str) -> None:
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.lost(reason)
-
-    def _write(self, data: bytes) -> None:
-        self.transport.write(data)
-
     # --- ends and times ------------------------------------------------------------------------
-
-    def _close(self) -> None:
-        """Close when what was written is sent."""
-        self._phase = Phase.CLOSING
-        self.pace.close()
 
     def _timed_out(self) -> None:
         self._give_up(f"nothing came for {self.site.config.idle_timeout_seconds:g} seconds")
