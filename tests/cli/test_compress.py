@@ -43,6 +43,7 @@ def log(tmp_path: Path) -> Path:
         (["--compress=gzip"], "gzip"),
         (["--compress", "zstd"], "zstd"),
         (["--compress=zstd"], "zstd"),
+        (["--compress", "ZSTD"], "zstd"),
     ],
 )
 def test_it_arrives(options: list[str], coding: str, log: Path) -> None:

@@ -39,6 +39,10 @@ CONTENT = os.urandom(300_000)
         ),
         ('a=@"f;g";filename="h;i"', Part("a", "f;g", True, "h;i")),
         ("a=@f;FILENAME=g", Part("a", "f", True, "g")),
+        ("a=@ f ; type=text/x", Part("a", "f", True, content_type="text/x")),
+        ('a=@ "f " ;type=text/x', Part("a", "f ", True, content_type="text/x")),
+        ("a= f ", Part("a", " f ")),
+        ("a= @f", Part("a", " @f")),
     ],
 )
 def test_read(text: str, part: Part) -> None:
@@ -205,7 +209,7 @@ def test_a_file_that_changes_is_named(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (["-F", "f=@f", "-H", "Content-Type: text/plain"], "leave it to --form"),
-        (["-F", "f=@f;type=nonsense"], "'nonsense' is no content type"),
+        (["-F", "f=@f;type=nonsense"], "--form f: 'nonsense' is no content type"),
         (["-F", "f"], "--form f: write NAME=VALUE"),
     ],
 )

@@ -11,7 +11,7 @@ from filebody.errors import UsageError
 
 __all__ = ["Part", "parse_part"]
 
-_PARAMETER = re.compile(r";[ \t]*(type|filename|headers|encoder)=", re.IGNORECASE)
+_PARAMETER = re.compile(r"[ \t]*;[ \t]*(type|filename|headers|encoder)=", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"[ \t]*(?=;|$)', re.DOTALL)
 _ESCAPED = re.compile(r'\\(["\\])')
 
@@ -41,7 +41,7 @@ def parse_part(text: str) -> Part:
     r"""Read what was given to `--form`.
 
     A value and a file's name may be in double quotes, in which `\"` and `\\` stand for `"` and
-    `\`; without them they end where `;type=` or `;filename=` begins.
+    `\`; without them they end where `;type=` or `;filename=` begins, or blanks before it.
 
     Raises:
         UsageError: It is no field.
@@ -51,7 +51,7 @@ def parse_part(text: str) -> Part:
     if not equals or not name:
         raise UsageError(f"--form {shown}: write NAME=VALUE, or NAME=@FILE to send a file")
     mark = rest[:1] if rest[:1] in {"@", "<"} else ""
-    value, rest = _word(rest.removeprefix(mark))
+    value, rest = _word(rest.removeprefix(mark).lstrip(" \t") if mark else rest)
     given: dict[str, str] = {}
     while rest:
         parameter = _PARAMETER.match(rest)

@@ -56,7 +56,8 @@ class _Send(Sectioned):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         end = args.index("--") if "--" in args else len(args)
         for at, argument in enumerate(args[:end]):
-            if argument == "--compress" and args[at + 1 : at + 2] not in [[c] for c in _CODINGS]:
+            following = "".join(args[at + 1 : at + 2]).lower()
+            if argument == "--compress" and following not in _CODINGS:
                 args[at] = f"--compress={_CODINGS[0]}"
         return super().parse_args(ctx, args)
 
@@ -74,7 +75,7 @@ class _Send(Sectioned):
 )
 @option(
     "--compress",
-    type=click.Choice(_CODINGS),
+    type=click.Choice(_CODINGS, case_sensitive=False),
     metavar="[=CODING]",
     section=_CONTENT,
     help="Compress on the way, by gzip, or zstd with --compress=zstd. A server that does not know "

@@ -103,7 +103,10 @@ def _field(part: Part, *, allow_changes: bool) -> FormField:
         if filename is None:
             # A server sees by the name that it is a file; curl calls the standard input so, too.
             filename = os.path.basename(part.value)
-    return FormField(part.name, value, filename, part.content_type)
+    try:
+        return FormField(part.name, value, filename, part.content_type)
+    except UsageError as error:
+        raise UsageError(f"--form {one_line(part.name)}: {error}") from error
 
 
 def body_of(argument: str, *, allow_changes: bool) -> Body:
