@@ -87,7 +87,7 @@ class TestEveryReactor:
             error = driven.outcome(race(driven.reactor, "host.test", port, 1, URL))
         assert isinstance(error, ConnectTimeout)
         assert error.reason == (
-            f"no connection to host.test port {port} within 1 seconds "
+            f"no connection to host.test port {port} within 1 s "
             f"(127.0.0.1:{port}: connection refused)"
         )
 
@@ -170,7 +170,7 @@ class TestResolving:
     def test_no_answer(self, hand: Hand) -> None:
         racing = race(hand, "host.test", 1, 30, URL)
         hand.advance(30)
-        assert reason(racing) == "no answer to where host.test is within 30 seconds"
+        assert reason(racing) == "no answer to where host.test is within 30 s"
         assert hand.nameResolver.asked[0].is_cancelled
         hand.nameResolver.asked[0].answer("127.0.0.1", port=1)
 

@@ -255,7 +255,7 @@ def test_too_late(driven: Driven, context: ssl.SSLContext) -> None:
             handshake(driven.reactor, connected, context, "localhost", 0.05, URL)
         )
         assert isinstance(error, TLSTimeout)
-        assert error.reason == "no TLS handshake within 0.05 seconds"
+        assert error.reason == "no TLS handshake within 0.05 s"
         assert connected.fileno() == -1
 
 

@@ -142,7 +142,7 @@ def test_too_late(driven: Driven) -> None:
         connected, opening = begin(driven.reactor, port, seconds=0.05)
         error = driven.outcome(opening)
     assert isinstance(error, ConnectTimeout)
-    assert error.reason == f"the proxy 127.0.0.1:{port} opened no way there within 0.05 seconds"
+    assert error.reason == f"the proxy 127.0.0.1:{port} opened no way there within 0.05 s"
     assert connected.fileno() == -1
 
 

@@ -77,7 +77,7 @@ def test_too_busy(hand: Hand, tmp_path: Path) -> None:
         path = str(tmp_path / "socket")
         connecting = connect_unix(hand, path, 5, URL)
         hand.pump([0.2] * 25)
-        assert reason(connecting) == f"the server took no connection on {path} within 5 seconds"
+        assert reason(connecting) == f"the server took no connection on {path} within 5 s"
 
 
 def test_cancelled(hand: Hand, tmp_path: Path) -> None:

@@ -160,9 +160,9 @@ class _Race:
 
     def _too_late(self, seconds: float) -> None:
         if self._resolution is not None:
-            reason = f"no answer to where {self._host} is within {seconds:g} seconds"
+            reason = f"no answer to where {self._host} is within {seconds:g} s"
         else:
-            reason = f"no connection to {self._host} port {self._port} within {seconds:g} seconds"
+            reason = f"no connection to {self._host} port {self._port} within {seconds:g} s"
             if self._failures:
                 reason += f" ({_listed(self._failures)})"
         self._end()
