@@ -26,6 +26,17 @@ def start(settings: dict[str, Any], log: Path) -> subprocess.Popen[bytes]:
         )
 
 
+def wait_for_progress(process: subprocess.Popen[bytes], times: int) -> bool:
+    """Wait until it has said so often that more was sent; False if it ended before."""
+    assert process.stdout is not None
+    sent = 0
+    while times and (line := process.stdout.readline()):
+        said = json.loads(line).get("sent", 0)
+        times -= 0 < said != sent
+        sent = said
+    return not times
+
+
 def say(**facts: object) -> None:
     """A line for who has started this."""
     sys.stdout.write(json.dumps(facts) + "\n")
