@@ -36,7 +36,9 @@ PUBLIC = {
         cancel upload
     """,
     filebody.testing: "check_body check_producer",
-    filebody.receiver: "Aborted Receiver ReceiverConfig ReceiverEvent Refused Served Stored",
+    filebody.receiver: """
+        Aborted Interrupted Receiver ReceiverConfig ReceiverEvent Refused Served Stored
+    """,
 }
 
 

@@ -211,10 +211,24 @@ def test_early_success_of_a_server_that_takes_everything(large_file: Path) -> No
         peer.answer(200)
         peer.body()
 
+    # Instead of a 100 (Continue) it would mean that the file is not wanted.
+    options = ("--json", "--expect100-timeout", "0")
     with serving(script) as server:
-        outcome = run("send", "--json", large_file, server.url, cwd=large_file.parent)
+        outcome = run("send", *options, large_file, server.url, cwd=large_file.parent)
     assert (outcome.code, outcome.objects[0]["bytes"]) == (0, LARGE)
     assert server.requests[0].is_complete
+
+
+def test_success_without_having_asked_for_the_file(large_file: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.answer(200)
+        peer.body()
+
+    with serving(script) as server:
+        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+    failing(outcome, 55, "answered 200 before it had everything")
+    assert not server.requests[0].is_complete
 
 
 def test_lost_on_the_way(large_file: Path) -> None:

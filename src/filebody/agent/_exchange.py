@@ -300,6 +300,15 @@ class Exchange:
                 self._lost(None)
         self._wait()
 
+    def _look_whether_it_is_out(self) -> None:
+        """All was sent, but the turn ended before that was noticed, and the server was faster."""
+        try:
+            outcome = self._writer.pump()
+        except OSError:
+            return  # the response says more than that
+        if outcome is Pumped.OUT:
+            self._body_out()
+
     def _stop_sending(self) -> None:
         """The server does not want the rest."""
         self._writer.close()
@@ -361,6 +370,10 @@ class Exchange:
             self._send_body()
 
     def _final(self, head: parser.Head) -> None:
+        if self._phase is Phase.SENDING and self.sent_bytes == self._terms.length:
+            self._look_whether_it_is_out()
+            if self._phase not in OPEN:
+                return
         self._owner.tell("first_byte", status=head.status)
         self._response = Response(head, self._terms.request, self)
         if self._phase is Phase.EXPECTING and head.status < 300:
