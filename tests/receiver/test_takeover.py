@@ -232,3 +232,19 @@ def test_what_nobody_goes_on_with_is_removed(tmp_path: Path) -> None:
         assert eventually(lambda: tus_head(receiver, path).status in {404, 410})
         assert eventually(lambda: receiver.files == {})
         assert tus_append(receiver, path, 1000, BODY[1000:]).status == 404
+
+
+def test_a_whole_upload_gets_its_name_without_being_asked(tmp_path: Path) -> None:
+    with ReceiverProcess(tmp_path) as receiver:
+        path = tus_create(receiver, SIZE, "/orphan")
+        assert tus_append(receiver, path, 0, BODY[:1000]).status == 204
+        receiver.kill()
+    # As if the last bytes had come, and the kill with them.
+    (receiver.directory / part_of(path)).write_bytes(BODY)
+    with ReceiverProcess(tmp_path) as receiver:
+        assert eventually(lambda: receiver.events)
+        told = receiver.events[0]
+        assert (told["kind"], told["name"]) == ("Stored", "orphan")
+        assert told["sha256"] == hashlib.sha256(BODY).hexdigest()
+        assert (receiver.directory / "orphan").read_bytes() == BODY
+        assert offset_of(receiver, path) == SIZE

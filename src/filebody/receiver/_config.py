@@ -97,7 +97,9 @@ class ReceiverConfig:
 
     def allows(self, origin: str) -> bool:
         """Whether pages of an origin may store files here."""
-        return origin in self.allow_origins or ("*" in self.allow_origins and origin != "null")
+        if origin in self.allow_origins:
+            return True
+        return "*" in self.allow_origins and origin != "null" and origin.isascii()
 
     def _check_numbers(self) -> None:
         if not 0 <= self.port <= 65535:

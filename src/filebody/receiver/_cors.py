@@ -54,6 +54,6 @@ def preflight_fields(request: h11.Request) -> Fields:
         ("Access-Control-Max-Age", str(_DAY_SECONDS)),
     ]
     asked = field(request, b"access-control-request-headers")
-    if asked is not None:
+    if asked is not None and asked.isascii():
         fields.append(("Access-Control-Allow-Headers", asked))
     return fields

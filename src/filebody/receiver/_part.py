@@ -19,6 +19,7 @@ import attrs
 from filebody.receiver._placement import translated
 from filebody.receiver._record import Ending, Kind
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._shelf import is_whole
 from filebody.wire import Problem, ProblemType
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def _ended(shelf: Shelf, state: State, ending: Ending) -> State:
     record = attrs.evolve(state.record, length=ending.size_bytes, ending=ending)
     shelf.save(state.upload_id, record)
     shelf.release(state.upload_id)
-    return attrs.evolve(state, record=record, offset=ending.size_bytes)
+    return attrs.evolve(state, record=record, offset=ending.size_bytes, is_new=True)
 
 
 def recovered(shelf: Shelf, upload_id: str) -> State:
@@ -270,14 +271,10 @@ def recovered(shelf: Shelf, upload_id: str) -> State:
         Refusal: As `Shelf.state` and `complete`.
     """
     state = shelf.state(upload_id)
-    ending = state.record.ending
-    if ending is None:
-        # Killed between the last byte and the end. In tus, nothing more would come.
-        is_whole = state.record.kind is Kind.TUS and state.offset == state.record.length
-        return complete(shelf, state) if is_whole and state.record.name else state
-    if ending.is_done:
+    if not is_whole(state):
         return state
-    if shelf.placement.inode_of(state.record.name) == ending.inode:
+    ending = state.record.ending
+    if ending is not None and shelf.placement.inode_of(state.record.name) == ending.inode:
         shelf.remove_part(upload_id)  # a link that was made, of a name that was not yet removed
         return _ended(shelf, state, attrs.evolve(ending, is_done=True))
     return complete(shelf, state)

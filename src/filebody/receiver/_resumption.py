@@ -20,6 +20,7 @@ from filebody.receiver._events import Interrupted, Stored
 from filebody.receiver._manner import Append, Create
 from filebody.receiver._part import Part, WrongChecksum, complete, recovered
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._shelf import State
 from filebody.receiver._writer import Writer
 from filebody.wire import RESUMPTION_SUPPORTED
 
@@ -29,10 +30,9 @@ if TYPE_CHECKING:
     from filebody.receiver._exchange import Line
     from filebody.receiver._holds import Hold
     from filebody.receiver._manner import Manner, Reply
-    from filebody.receiver._shelf import State
     from filebody.receiver._site import Site
 
-__all__ = ["Errand", "Resumption"]
+__all__ = ["Errand", "Resumption", "tell_stored"]
 
 _log = Logger()
 
@@ -230,8 +230,7 @@ class Resumption:
 
     def _settled(self, state: State) -> None:
         self._let_go()
-        if self._is_whole and state.record.is_stored:
-            _tell_stored(self._site, self._line, state)
+        tell_stored(self._site, state, peer=self._line.peer, began=self._line.began)
         if self._line.is_open:
             manner = self._manner
             answer = manner.created if isinstance(self._ask, Create) else manner.appended
@@ -273,7 +272,6 @@ class Errand:
         upload_ids: The uploads that it is about.
         call: Does it, in a worker thread.
         answer: Makes the response of what `call` returned; on the reactor.
-        tells_stored: Whether that is an upload whose file the owner is to be told of.
     """
 
     def __init__(
@@ -282,14 +280,11 @@ class Errand:
         upload_ids: Sequence[str],
         call: Callable[[], Any],
         answer: Callable[[Any], Reply],
-        *,
-        tells_stored: bool = False,
     ) -> None:
         self._line = line
         self._site = line.site
         self._call = call
         self._answer = answer
-        self._tells_stored = tells_stored
         # Always in the same order: two that want the same ones do not wait for each other.
         self._wanted = sorted(set(upload_ids))
         self._holds: list[Hold] = []
@@ -316,8 +311,8 @@ class Errand:
 
     def _done(self, result: Any) -> None:
         self._let_go()
-        if self._tells_stored:
-            _tell_stored(self._site, self._line, result)
+        if isinstance(result, State):
+            tell_stored(self._site, result, peer=self._line.peer, began=self._line.began)
         if self._line.is_open:
             self._line.respond(*self._answer(result))
 
@@ -330,10 +325,10 @@ class Errand:
             self._site.holds.release(hold)
 
 
-def _tell_stored(site: Site, line: Line, state: State) -> None:
-    """Tell the receiver's owner of a file that came in one upload, whatever number of requests."""
+def tell_stored(site: Site, state: State, *, peer: str, began: float) -> None:
+    """Tell the receiver's owner of a file, if it has got its name just now."""
     ending = state.record.ending
-    if ending is None:
+    if ending is None or not state.is_new:
         return
     site.tell(
         Stored(
@@ -342,7 +337,7 @@ def _tell_stored(site: Site, line: Line, state: State) -> None:
             size_bytes=ending.size_bytes,
             sha256=ending.sha256,
             replaced=ending.replaced,
-            seconds=site.clock.seconds() - line.began,
-            peer=line.peer,
+            seconds=site.clock.seconds() - began,
+            peer=peer,
         )
     )

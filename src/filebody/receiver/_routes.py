@@ -111,7 +111,7 @@ def _tus_creation(line: Line, request: h11.Request) -> Exchange:
 def _joining(line: Line, create: Create, parts: tuple[str, ...]) -> Exchange:
     site = line.site
     call = partial(join, site.shelf, create.record, parts, max_size=site.config.max_size)
-    return Errand(line, parts, call, _tus.Tus().created, tells_stored=True)
+    return Errand(line, parts, call, _tus.Tus().created)
 
 
 def _of_upload(line: Line, request: h11.Request, method: bytes, upload_id: str) -> Exchange:

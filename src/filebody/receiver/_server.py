@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.error import CannotListenError
 from twisted.internet.protocol import ServerFactory
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -17,6 +16,7 @@ from filebody.receiver._connection import Connection
 from filebody.receiver._routes import exchange_for
 from filebody.receiver._site import Site
 from filebody.receiver._store import Store
+from filebody.receiver._sweeper import Sweeper
 from filebody.receiver._workers import Workers
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ class Receiver:
             clock=reactor,
             on_event=on_event,
         )
-        self._sweeping = LoopingCall(self._sweep)
-        self._sweeping.clock = reactor
+        self._sweeper = Sweeper(self._site, reactor)
         self._listening: IListeningPort | None = None
         self._was_started = False
         self._trigger: _SystemEventID | None = None
@@ -159,7 +158,7 @@ class Receiver:
         self.url = f"{self._site.scheme}://{host}:{self.port}/"
         # A program that forgets `stop` still leaves no temporary file, and no thread that keeps it
         # from ending.
-        self._sweeping.start(_sweep_seconds(config.expire_after_seconds))
+        self._sweeper.start()
         self._trigger = self._reactor.addSystemEventTrigger("before", "shutdown", self._shut_down)
 
     def _factory(self) -> IProtocolFactory:
@@ -191,7 +190,7 @@ class Receiver:
         await self._start_ended
         if self._listening is None:
             return  # the start failed and has cleaned up
-        self._sweeping.stop()
+        self._sweeper.stop()
         await maybeDeferred(self._listening.stopListening)
         for connection in list(self._site.connections):
             connection.shut_down()
@@ -214,13 +213,6 @@ class Receiver:
         if isinstance(result, Failure):
             _log.failure("filebody receiver: stopping failed", result)
 
-    def _sweep(self) -> Deferred[None]:
-        """Remove uploads that nobody goes on with."""
-        sweeping = self._workers.run(self._site.shelf.sweep, self._site.holds.held())
-        return sweeping.addCallbacks(
-            lambda _: None, lambda why: _log.failure("removing old uploads", why)
-        )
-
     def _abort_all(self) -> None:
         for connection in list(self._site.connections):
             connection.abort("the receiver is stopping")
@@ -228,11 +220,6 @@ class Receiver:
     def _shut_down(self) -> Deferred[None]:
         self._trigger = None  # it has fired: there is nothing to remove
         return self.stop(0)
-
-
-def _sweep_seconds(expire_after_seconds: float) -> float:
-    """How often to look: at least hourly."""
-    return min(max(expire_after_seconds / 4, 1.0), 3600.0)
 
 
 class _Factory(ServerFactory):

@@ -22,7 +22,7 @@ import attrs
 from filebody.receiver._directories import sync_directory
 from filebody.receiver._placement import translated
 from filebody.receiver._prefix import Prefix
-from filebody.receiver._record import Record, dumped, loaded
+from filebody.receiver._record import Kind, Record, dumped, loaded
 from filebody.receiver._refusal import Refusal
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ if TYPE_CHECKING:
 
     from filebody.receiver._placement import Placement
 
-__all__ = ["Shelf", "State"]
+__all__ = ["Shelf", "State", "is_whole"]
 
 _DIRECTORY: Final = ".filebody-uploads"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _ID_BYTES: Final = 24
 _RECORD: Final = re.compile(r"([A-Za-z0-9_-]{32})\.json")
 _STRAY: Final = re.compile(r"[A-Za-z0-9_-]{32}\.(?:part|new)")
+# How long it can be asked what became of an upload that has ended well.
+_REMEMBERED_SECONDS: Final = 24 * 60 * 60.0
 # So many do not come by honest clients; each costs a block or two of the disk.
 _MAX_UPLOADS: Final = 10_000
 
@@ -50,12 +52,14 @@ class State:
         record: What is known of it.
         offset: How many bytes of it are kept.
         expires: When it goes, in seconds since the epoch.
+        is_new: Whether its file has got its name just now.
     """
 
     upload_id: str
     record: Record
     offset: int
     expires: float
+    is_new: bool = False
 
 
 class Shelf:
@@ -65,7 +69,8 @@ class Shelf:
         root: A descriptor of that directory, which stays the caller's.
         placement: Where finished files get their names.
         quota: How many bytes unfinished uploads may have or announce together; None for any.
-        expire_after_seconds: How long after its last byte an upload is kept.
+        expire_after_seconds: How long after its last byte an upload is kept; what became of it is
+            remembered for a day at most.
         is_synced: Whether what is told to a client survives a power cut.
         now: The time in seconds since the epoch.
     """
@@ -102,9 +107,7 @@ class Shelf:
 
     def open(self) -> None:
         """Take stock of what an earlier receiver has left."""
-        try:
-            os.stat(_DIRECTORY, dir_fd=self._root, follow_symlinks=False)
-        except FileNotFoundError:
+        if not self._is_there():
             return
         directory = self.directory
         for name in os.listdir(directory):
@@ -156,7 +159,10 @@ class Shelf:
         """
         if not _ID.fullmatch(upload_id):
             raise _unknown()
+        if not self._is_there():
+            raise _unknown()
         directory = self.directory
+        kept_seconds = self._expire_after_seconds
         try:
             with open(self._name(upload_id, "json"), "rb", opener=self._opener) as file:
                 record = loaded(file.read())
@@ -165,6 +171,7 @@ class Shelf:
             raise _unknown() from error
         if record.is_stored or record.joined_into is not None:
             offset = record.ending.size_bytes if record.ending else record.length or 0
+            kept_seconds = min(kept_seconds, _REMEMBERED_SECONDS)
         else:
             try:
                 part = os.stat(
@@ -177,7 +184,7 @@ class Shelf:
                 offset = record.ending.size_bytes
             if record.unverified_from is not None:
                 offset = min(offset, record.unverified_from)
-        expires = touched + self._expire_after_seconds
+        expires = touched + kept_seconds
         if expires < self._now():
             raise Refusal(410, "this upload was not gone on with for too long")
         return State(upload_id=upload_id, record=record, offset=offset, expires=expires)
@@ -262,8 +269,7 @@ class Shelf:
             How many were removed.
         """
         removed: set[str] = set()
-        directory = self.directory if self._directory >= 0 else None
-        for name in os.listdir(directory) if directory is not None else ():
+        for name in os.listdir(self.directory) if self._is_there() else ():
             upload_id = name.partition(".")[0]
             if upload_id in held or not (_RECORD.fullmatch(name) or _STRAY.fullmatch(name)):
                 continue
@@ -274,6 +280,28 @@ class Shelf:
                     removed.add(upload_id)
                     self.remove(upload_id)
         return len(removed)
+
+    def whole(self, held: Collection[str]) -> list[str]:
+        """Find uploads that have all their bytes, and no name yet: a receiver was killed just then.
+
+        Args:
+            held: Those that requests are about just now.
+        """
+        found = []
+        for name in os.listdir(self.directory) if self._is_there() else ():
+            match = _RECORD.fullmatch(name)
+            if match is not None and match[1] not in held:
+                with contextlib.suppress(Refusal):
+                    if is_whole(self.state(match[1])):
+                        found.append(match[1])
+        return found
+
+    def _is_there(self) -> bool:
+        try:
+            os.stat(_DIRECTORY, dir_fd=self._root, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
 
     def _is_old(self, name: str) -> bool:
         # What was made just now may not have its record yet.
@@ -303,6 +331,14 @@ class Shelf:
     def _unlink(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.directory)
+
+
+def is_whole(state: State) -> bool:
+    """Whether an upload only needs its name: its end had begun, or, in tus, nothing more comes."""
+    record = state.record
+    if not record.name or record.is_stored:
+        return False
+    return record.ending is not None or (record.kind is Kind.TUS and state.offset == record.length)
 
 
 def _unknown() -> Refusal:

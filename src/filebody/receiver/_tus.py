@@ -310,6 +310,6 @@ def _name(target: Target, metadata: str | None) -> Name:
 
 def _upload_id(url: str) -> str:
     path = urlsplit(url).path
-    if not path.startswith(UPLOADS_PATH):
+    if not path.startswith(UPLOADS_PATH) or not url.isascii():
         raise Refusal(400, f"{url!r} is no upload of this receiver")
     return path.removeprefix(UPLOADS_PATH)

@@ -1,0 +1,70 @@
+"""What is done for resumable uploads unasked: old ones go, whole ones get their names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+from filebody.receiver._part import recovered
+from filebody.receiver._refusal import Refusal
+from filebody.receiver._resumption import tell_stored
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IReactorTime
+
+    from filebody.receiver._site import Site
+
+__all__ = ["Sweeper"]
+
+_log = Logger()
+
+
+class Sweeper:
+    """Looks through the shelf at the start, and then at least hourly.
+
+    Args:
+        site: Whose.
+        clock: Where to wait.
+    """
+
+    def __init__(self, site: Site, clock: IReactorTime) -> None:
+        self._site = site
+        self._is_stopped = False
+        self._looking = LoopingCall(lambda: Deferred.fromCoroutine(self._look()))
+        self._looking.clock = clock
+
+    def start(self) -> None:
+        """Begin."""
+        expire_after_seconds = self._site.config.expire_after_seconds
+        self._looking.start(min(max(expire_after_seconds / 4, 1.0), 3600.0))
+
+    def stop(self) -> None:
+        """End, after the call under way."""
+        self._is_stopped = True
+        if self._looking.running:
+            self._looking.stop()
+
+    async def _look(self) -> None:
+        site = self._site
+        try:
+            await site.workers.run(site.shelf.sweep, site.holds.held())
+            for upload_id in await site.workers.run(site.shelf.whole, site.holds.held()):
+                if not self._is_stopped:
+                    await self._finish(upload_id)
+        except Exception:  # noqa: BLE001 - whatever it is, the next look may go better
+            _log.failure("filebody receiver: looking through uploads failed")
+
+    async def _finish(self, upload_id: str) -> None:
+        site, began = self._site, self._site.clock.seconds()
+        hold = site.holds.take(upload_id, lambda: None)
+        try:
+            await hold.granted
+            state = await site.workers.run(recovered, site.shelf, upload_id)
+            tell_stored(site, state, peer="-", began=began)
+        except Refusal as refusal:
+            _log.error("filebody receiver: an upload: {reason}", reason=refusal.reason)
+        finally:
+            site.holds.release(hold)
