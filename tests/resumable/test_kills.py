@@ -19,7 +19,8 @@ from tests.resumable.sending import start, wait_for_progress
 # A hundred take a minute: as many as the environment says, and a few otherwise.
 KILLS = int(os.environ.get("FILEBODY_KILLS", "12"))
 SIZE = 16_000_000
-SLOW_BYTES_PER_SECOND = 1_500_000
+# So that it is not done before the last kill.
+SLOW_BYTES_PER_SECOND = 1.5 * SIZE / max(KILLS, 12)
 
 
 @pytest.fixture(params=["tus", "ietf"])
