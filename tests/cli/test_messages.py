@@ -38,6 +38,19 @@ CASES: list[tuple[errors.FilebodyError, ExitCode, tuple[str, ...]]] = [
         (URL, "aa" * 32, "bb" * 32, AGAIN),
     ),
     (errors.RedirectError(URL, 307, "too many"), ExitCode.REFUSED, (URL, "307", AFTER, "too many")),
+    (errors.UploadLocked("f", URL), ExitCode.USAGE, (URL,)),
+    (errors.NotOffered(URL, 204, "it has no tus"), ExitCode.REFUSED, (URL, AFTER, "it has no tus")),
+    (errors.UploadGone(URL, 404, "it is gone"), ExitCode.REFUSED, (URL, AFTER, "it is gone")),
+    (
+        errors.UploadTooLarge(URL, 413, 5000, 4000),
+        ExitCode.REFUSED,
+        (URL, AFTER, "at most 4000 bytes", "longer than the server takes"),
+    ),
+    (
+        errors.WrongOffset(URL, 204, 9000, 1000, 5000),
+        ExitCode.MISMATCH,
+        (URL, AFTER, "9000 bytes", "was sent 5000", "send the file again"),
+    ),
     (errors.RemoteError(URL, 503, "busy"), ExitCode.REFUSED, (URL, "busy", AFTER, "later")),
     (errors.RemoteError(URL, 415, "no"), ExitCode.REFUSED, (URL, AFTER, "-H 'Content-Type: ...'")),
     (errors.ConnectError(URL, 0, "refused"), ExitCode.LOST, (URL, AFTER, "refused")),
@@ -45,6 +58,7 @@ CASES: list[tuple[errors.FilebodyError, ExitCode, tuple[str, ...]]] = [
     (errors.ProxyError(URL, 0, "it says 403"), ExitCode.LOST, (URL, AFTER, "see --proxy")),
     (errors.ConnectionLost(URL, 9, "closed"), ExitCode.LOST, (URL, AFTER, "want https://")),
     (errors.ProtocolError(URL, 9, "no HTTP"), ExitCode.LOST, (URL, AFTER, "scheme and port")),
+    (errors.NoProgress(URL, 9, 600, "refused"), ExitCode.LOST, (URL, AFTER, "600 s", "refused")),
     (errors.EarlySuccess(URL, 9, 200), ExitCode.LOST, (URL, AFTER, "not the whole")),
     (
         errors.ConnectTimeout(URL, 0, "late"),
@@ -71,7 +85,7 @@ def test_line_and_code(error: errors.FilebodyError, code: ExitCode, parts: tuple
 
 def test_every_error_is_among_them() -> None:
     # The bases are raised by nobody.
-    bases = {"FilebodyError", "BodyError", "TransferError", "TransferTimeout"}
+    bases = {"FilebodyError", "BodyError", "ResumeError", "TransferError", "TransferTimeout"}
     assert {type(error).__name__ for error, _, _ in CASES} == set(errors.__all__) - bases
 
 

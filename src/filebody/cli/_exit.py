@@ -11,6 +11,7 @@ from filebody.errors import (
     TransferError,
     TransferTimeout,
     UsageError,
+    WrongOffset,
 )
 
 __all__ = ["ExitCode", "Interrupted", "exit_code_of"]
@@ -48,6 +49,7 @@ _CODES: tuple[tuple[type[Exception], ExitCode], ...] = (
     (UsageError, ExitCode.USAGE),
     (BodyError, ExitCode.UNREADABLE),
     (DigestMismatch, ExitCode.MISMATCH),
+    (WrongOffset, ExitCode.MISMATCH),
     (RemoteError, ExitCode.REFUSED),
     (TransferTimeout, ExitCode.TIMEOUT),
     (TransferError, ExitCode.LOST),
