@@ -326,6 +326,25 @@ def test_digests(shared: ReceiverProcess) -> None:
     assert not (shared.directory / "digests2").exists()
 
 
+def test_a_digest_in_the_trailer(shared: ReceiverProcess) -> None:
+    path = ietf_create(shared, "/trailed", "Upload-Length: 11")
+    fields = [draft(10), IETF_TYPE, "Upload-Offset: 0", "Upload-Complete: ?1"]
+    fields += ["Trailer: Content-Digest", "Transfer-Encoding: chunked"]
+    for digest, statuses in ((OTHER, {400}), (DIGEST, {200, 201})):
+        with Wire(shared.address) as wire:
+            wire.send(head("PATCH", path, *fields))
+            wire.send(chunked(HELLO[:4], HELLO[4:], trailer=f"Content-Digest: {digest}\r\n"))
+            assert final(wire).status in statuses
+    assert (shared.directory / "trailed").read_bytes() == HELLO
+
+
+def test_a_promise_by_another_algorithm(shared: ReceiverProcess) -> None:
+    for content, statuses in ((b"other", {400}), (HELLO, {200, 201})):
+        sha512 = base64.b64encode(hashlib.sha512(content).digest()).decode()
+        path = ietf_create(shared, "/sha512", f"Repr-Digest: sha-512=:{sha512}:")
+        assert ietf_append(shared, path, 0, HELLO, complete=True).status in statuses
+
+
 def test_options(shared: ReceiverProcess) -> None:
     answer = ask(shared, "OPTIONS", "/any", draft(6))
     assert "application/partial-upload" in answer.fields["accept-patch"]

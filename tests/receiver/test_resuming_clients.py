@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import httpx
 import pytest
 from tusclient.client import TusClient
 
@@ -16,6 +18,8 @@ from tests.receiver.process import ReceiverProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.peers.certificates import Certificates
 
 NODE = Path(__file__).parents[1] / "peers" / "node"
 SIZE = 5_000_011
@@ -81,6 +85,30 @@ def test_tuspy_goes_on(tmp_path: Path, stream: BinaryIO) -> None:
         assert second.offset == 2_000_000
         second.upload()
         check_stored(receiver, "on.bin")
+
+
+def test_httpx_by_tls(tmp_path: Path, certificates: Certificates, source: Path) -> None:
+    """Bodies by TLS go another way to the disk."""
+    trusted = ssl.create_default_context(cafile=str(certificates.authority))
+    content = source.read_bytes()
+    said = {"Tus-Resumable": "1.0.0", "Content-Type": "application/offset+octet-stream"}
+    with (
+        ReceiverProcess(tmp_path, cert=str(certificates.server)) as receiver,
+        httpx.Client(verify=trusted) as client,
+    ):
+        made = client.post(
+            receiver.url + "tls.bin",
+            content=content[:1_000_000],
+            headers={**said, "Upload-Length": str(SIZE)},
+        )
+        assert (made.status_code, made.headers["upload-offset"]) == (201, "1000000")
+        more = client.patch(
+            made.url.join(made.headers["location"]),
+            content=content[1_000_000:],
+            headers={**said, "Upload-Offset": "1000000"},
+        )
+        assert more.status_code == 204
+        check_stored(receiver, "tls.bin")
 
 
 def tus_js(

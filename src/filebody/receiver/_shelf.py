@@ -314,6 +314,8 @@ class Shelf:
     def _open(self) -> None:
         with contextlib.suppress(FileExistsError):
             os.mkdir(_DIRECTORY, 0o700, dir_fd=self._root)
+            if self.is_synced:
+                sync_directory(self._root)
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         directory = os.open(_DIRECTORY, flags, dir_fd=self._root)
         if self._directory >= 0:
