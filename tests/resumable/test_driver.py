@@ -185,6 +185,12 @@ class TestTus(Scripted):
         assert server.targets == {outcome.upload_url.removeprefix(server.url): content}
         assert self.progress[-1].confirmed_bytes == len(content)
 
+    async def test_no_parts_of_another_protocol(self) -> None:
+        server = self.serve("tus", "ietf")
+        path = self.make_file(content_of(SIZE))
+        outcome = await self.upload(server.url + "/f", path, parallel=3, protocol="ietf")
+        assert (outcome.parts, outcome.protocol) == (1, Protocol.IETF)
+
     async def test_checksums(self) -> None:
         server = self.serve("tus")
         server.faults = [Fault(method="PATCH", status=460, is_effective=False)]
@@ -346,6 +352,7 @@ class TestCheckpoints(Scripted):
         assert content in server.targets.values()
         (notice,) = self.heard(NoticeKind.ANEW)
         assert "has changed" in notice.text
+        assert len(server.counted("DELETE")) == len(server.uploads) == 1
 
     async def test_verified(self) -> None:
         server = self.serve("tus")
@@ -403,6 +410,17 @@ class TestCheckpoints(Scripted):
         await cancel(self.agent, checkpoint, self.store)
         assert server.uploads == {}
         assert self.store.all() == []
+
+    async def test_nothing_is_locked_after_a_cancel(self) -> None:
+        server = self.serve("tus")
+        path = self.make_file(b"content")
+        for _ in range(20):
+            begun = Deferred.fromCoroutine(self.upload(server.url + "/f", path))
+            begun.addErrback(lambda failure: failure.trap(CancelledError))
+            begun.cancel()
+            await begun
+        await self.upload(server.url + "/f", path, wait_for_lock=True)
+        assert list(server.targets.values()) == [b"content"]
 
     async def test_no_secrets(self) -> None:
         server = self.serve("tus")

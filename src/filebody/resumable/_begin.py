@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import time
 
 import attrs
@@ -13,7 +14,7 @@ from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, upload
 from filebody.resumable._identity import Likeness, SourceIdentity, hash_range
 from filebody.resumable._lock import FileLock
 
-__all__ = ["Found", "look"]
+__all__ = ["Found", "Looking", "look"]
 
 
 @attrs.frozen(kw_only=True)
@@ -26,6 +27,7 @@ class Found:
         checkpoint: To go on with, or a new one.
         is_resumed: Which of both.
         why_anew: Why what was begun before is not gone on with, in words; "" if there was nothing.
+        outdated: The checkpoint that is not gone on with, or None.
         hashed: For each part, the digest of its beginning, and of how many bytes.
     """
 
@@ -34,7 +36,42 @@ class Found:
     checkpoint: Checkpoint
     is_resumed: bool = False
     why_anew: str = ""
+    outdated: Checkpoint | None = None
     hashed: dict[int, tuple[hashlib._Hash, int]] = attrs.field(factory=dict)
+
+
+class Looking:
+    """A look in a thread that nobody may wait for any more when it is done.
+
+    Args:
+        store: See `look`, and so for the others.
+        path: The file.
+        url: Where it goes.
+        method: Of the request that creates it.
+        verify: Whether a digest is needed.
+    """
+
+    def __init__(self, store: Checkpoints, path: str, url: str, method: str, verify: bool) -> None:
+        self._given = (store, path, url, method, verify)
+        self._turn = threading.Lock()
+        self._is_abandoned = False
+        self._found: Found | None = None
+
+    def look(self) -> Found:
+        """See `look`; for a worker thread."""
+        found = look(*self._given)
+        with self._turn:
+            self._found = found
+            if self._is_abandoned:
+                found.lock.release()
+        return found
+
+    def abandon(self) -> None:
+        """Nobody waits: let go of the lock, now or when it is got."""
+        with self._turn:
+            self._is_abandoned = True
+            if self._found is not None:
+                self._found.lock.release()
 
 
 def look(store: Checkpoints, path: str, url: str, method: str, verify: bool) -> Found:
@@ -82,7 +119,7 @@ def _compare(lock: FileLock, fresh: Checkpoint, old: Checkpoint | None, *, verif
     if old is None or all(part.held is None for part in old.parts):
         return Found(lock=lock, is_locked=True, checkpoint=fresh)
     likeness, why = old.identity.compare(fresh.identity)
-    anew = Found(lock=lock, is_locked=True, checkpoint=fresh)
+    anew = Found(lock=lock, is_locked=True, checkpoint=fresh, outdated=old)
     if likeness is Likeness.OTHER:
         return attrs.evolve(anew, why_anew=f"{fresh.source} has changed ({why})")
     hashed: dict[int, tuple[hashlib._Hash, int]] = {}

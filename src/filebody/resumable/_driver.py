@@ -16,11 +16,11 @@ from twisted.web.http_headers import Headers
 
 from filebody.agent import Options, UploadAgent
 from filebody.agent._origin import parse_target
-from filebody.body import Body, PathBody, as_body
-from filebody.errors import UploadLocked, UsageError
+from filebody.body import Body, BytesBody, PathBody, as_body
+from filebody.errors import FilebodyError, UploadLocked, UsageError
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
-from filebody.resumable._begin import Found, look
+from filebody.resumable._begin import Found, Looking
 from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part
 from filebody.resumable._keeper import Keeper, PrefixHash
 from filebody.resumable._notice import Notice, NoticeKind
@@ -173,15 +173,19 @@ async def _cancel(
     if not lock.acquire():
         raise UploadLocked(checkpoint.source, checkpoint.url)
     try:
-        for part in checkpoint.parts:
-            if part.held is None:
-                continue
-            plan = Plan(url=checkpoint.url, length=None, give_up_after_seconds=seconds)
-            runner = Runner(way, RangeSource(as_body(b"")), Observer())
-            await runner.run(machine.cancel(plan, part.held))
+        await _forget(way, checkpoint, seconds=seconds)
         await _in_thread(reactor, checkpoints.remove, checkpoint.id)
     finally:
         lock.release()
+
+
+async def _forget(way: Way, checkpoint: Checkpoint, *, seconds: float) -> None:
+    plan = Plan(url=checkpoint.url, length=None, give_up_after_seconds=seconds)
+    for part in checkpoint.parts:
+        if part.held is not None:
+            runner = Runner(way, RangeSource(BytesBody(b"")), Observer())
+            await runner.run(machine.cancel(plan, part.held))
+            await runner.drop()
 
 
 def _in_thread(reactor: Any, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
@@ -247,15 +251,14 @@ class _Upload:
         url = self._way.target.url
         waits = False
         while True:
-            found: Found = await _in_thread(
-                self._reactor,
-                look,
-                self._store,
-                body.path,
-                url,
-                self._wishes.method,
-                self._wishes.verify_prefix,
+            looking = Looking(
+                self._store, body.path, url, self._wishes.method, self._wishes.verify_prefix
             )
+            try:
+                found: Found = await _in_thread(self._reactor, looking.look)
+            except BaseException:
+                looking.abandon()  # the thread may have the lock, or get it later
+                raise
             if found.is_locked:
                 break
             if not self._wishes.wait_for_lock:
@@ -301,11 +304,14 @@ class _Upload:
             if len(parts) > 1:
                 return await self._send_parts(parts, found)
             return await self._send_whole(parts[0], found)
+        if found is not None and found.outdated is not None:
+            await self._end_outdated(found.outdated)
         runner = self._runner(self._source(None), 0, None)
         first = machine.begin(self._plan())
         state = await runner.run(first, lambda state: state.phase is not Phase.DISCOVERING)
         count = self._part_count()
-        if count > 1 and "concatenation" in state.offer.extensions:
+        is_tus = state.phase is Phase.CREATING and state.protocol is Protocol.TUS
+        if is_tus and count > 1 and "concatenation" in state.offer.extensions:
             self._forget_watches()
             await runner.drop()
             return await self._send_parts(self._cut(count), None, state)
@@ -316,6 +322,15 @@ class _Upload:
         if part.held is None:
             raise RuntimeError("nothing to go on with")
         return self._outcome([runner], await runner.run(machine.go_on(self._plan(), part.held)), 1)
+
+    async def _end_outdated(self, checkpoint: Checkpoint) -> None:
+        """Have the server forget what nobody will go on with; if it does not, it expires there."""
+        try:
+            await _forget(self._way, checkpoint, seconds=0.0)
+        except FilebodyError as error:
+            _log.debug(
+                "what was begun of {source} stays: {error}", source=checkpoint.source, error=error
+            )
 
     def _cut(self, count: int) -> tuple[Part, ...]:
         length = self._body.length or 0
