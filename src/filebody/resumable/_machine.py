@@ -13,6 +13,8 @@ import attrs
 
 from filebody.errors import NoProgress, RemoteError, ResumeError, UploadGone
 from filebody.resumable import _ietf, _tus
+from filebody.resumable._discovery import speaking_otherwise
+from filebody.resumable._judge import interim, judge
 from filebody.resumable._phases import ENDS, TABLE, Event, Phase
 from filebody.resumable._state import Held, Plan, State
 from filebody.resumable._values import (
@@ -33,7 +35,7 @@ from filebody.resumable._values import (
     Wait,
     Waited,
 )
-from filebody.resumable._verdict import Verdict, interim, judge, speaking_otherwise
+from filebody.resumable._verdict import Verdict
 from filebody.wire import Field
 
 __all__ = ["LONGEST_DELAY_SECONDS", "MAX_RESTARTS", "begin", "cancel", "go_on", "join", "step"]

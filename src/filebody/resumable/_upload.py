@@ -1,0 +1,390 @@
+"""One upload from beginning to end: what there is to go on with, its parts, its progress."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred, DeferredList, FirstError
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+
+from filebody.body import Body, BytesBody, PathBody
+from filebody.errors import FilebodyError, UploadLocked
+from filebody.progress import Progress
+from filebody.resumable import _machine as machine
+from filebody.resumable._begin import Found, Looking
+from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part
+from filebody.resumable._keeper import Keeper, PrefixHash
+from filebody.resumable._notice import Notice, NoticeKind
+from filebody.resumable._outcome import Outcome
+from filebody.resumable._phases import Phase
+from filebody.resumable._runner import Observer, Runner, Way
+from filebody.resumable._source import RangeSource, Source
+from filebody.resumable._spool import SpoolSource
+from filebody.resumable._state import Plan, State
+from filebody.resumable._values import NextStep, Protocol, Send
+from filebody.wire import format_metadata
+
+__all__ = ["Upload", "Wishes", "forget", "in_thread"]
+
+_log = Logger()
+
+PIECE_BYTES = 1 << 26
+"""What is hashed before it is sent is sent in requests of so many bytes."""
+MIN_PART_BYTES = 1 << 20
+"""Parts that are smaller are not worth a connection."""
+_LOCK_PERIOD_SECONDS = 0.5
+
+
+@attrs.frozen(kw_only=True)
+class Wishes:
+    """How an upload is to be sent; see `upload`."""
+
+    protocol: Protocol = Protocol.AUTO
+    method: str = "PUT"
+    parallel: int = 1
+    checksum: bool = False
+    verify_prefix: bool = False
+    wait_for_lock: bool = False
+    give_up_after_seconds: float = 600.0
+    append_bytes: int | None = None
+
+
+async def forget(way: Way, checkpoint: Checkpoint, *, seconds: float) -> None:
+    """Have the server forget an unfinished upload; for so long it is tried."""
+    plan = Plan(url=checkpoint.url, length=None, give_up_after_seconds=seconds)
+    for part in checkpoint.parts:
+        if part.held is not None:
+            runner = Runner(way, RangeSource(BytesBody(b"")), Observer())
+            await runner.run(machine.cancel(plan, part.held))
+            await runner.drop()
+
+
+def in_thread(reactor: Any, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
+    """Call something that blocks, in a worker thread."""
+    return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
+
+
+class Upload:
+    """One call of `upload`."""
+
+    def __init__(
+        self,
+        way: Way,
+        body: Body,
+        wishes: Wishes,
+        checkpoints: Checkpoints | None,
+        on_progress: Callable[[Progress], object] | None,
+        on_notice: Callable[[Notice], object] | None,
+    ) -> None:
+        self._way = way
+        self._reactor: Any = way.agent.reactor
+        self._body = body
+        self._wishes = wishes
+        self._store = checkpoints
+        self._on_progress = on_progress
+        self._on_notice = on_notice
+        self._begun = time.monotonic()
+        self._metadata = ""
+        self._keeper: Keeper | None = None
+        self._watches: list[_Watch] = []
+        self._sources: list[Source] = []
+        self._is_resuming = False
+
+    def set_metadata(self, metadata: Mapping[str, bytes] | None) -> None:
+        """Take the user's, and the file's name."""
+        said = dict(metadata or {})
+        if isinstance(self._body, PathBody) and "filename" not in said:
+            name = self._body.path.rpartition("/")[2]
+            said["filename"] = name.encode("utf-8", "surrogateescape")
+        self._metadata = format_metadata(said)
+
+    async def run(self) -> Outcome:
+        """See `upload`."""
+        found = None
+        body, wishes = self._body, self._wishes
+        is_kept = self._store is not None and wishes.protocol is not Protocol.PLAIN
+        if is_kept and isinstance(body, PathBody) and body.replayable:
+            found = await self._look(body)
+        is_done = False
+        try:
+            outcome = await self._send(found)
+            is_done = True
+        finally:
+            for source in self._sources:
+                source.close()
+            if self._keeper is not None:
+                await self._keeper.close(forget=is_done)
+        return outcome
+
+    async def _look(self, body: PathBody) -> Found:
+        """Keep other processes out, and see what there is to go on with."""
+        if self._store is None:
+            raise RuntimeError("nowhere to look")
+        url = self._way.target.url
+        waits = False
+        while True:
+            looking = Looking(
+                self._store, body.path, url, self._wishes.method, self._wishes.verify_prefix
+            )
+            try:
+                found: Found = await in_thread(self._reactor, looking.look)
+            except BaseException:
+                looking.abandon()  # the thread may have the lock, or get it later
+                raise
+            if found.is_locked:
+                break
+            if not self._wishes.wait_for_lock:
+                raise UploadLocked(body.path, url)
+            if not waits:
+                waits = True
+                self.notice(Notice(kind=NoticeKind.WAITING, text="another process sends it"))
+            await deferLater(self._reactor, _LOCK_PERIOD_SECONDS)
+        self._keeper = Keeper(self._reactor, self._store, found.lock, found.checkpoint)
+        if found.why_anew:
+            self.notice(Notice(kind=NoticeKind.ANEW, text=found.why_anew))
+        return found
+
+    def _plan(self, **changes: Any) -> Plan:
+        wishes = self._wishes
+        append_bytes = wishes.append_bytes
+        if wishes.verify_prefix or wishes.checksum:
+            append_bytes = min(append_bytes or PIECE_BYTES, PIECE_BYTES)
+        plan = Plan(
+            url=self._way.target.url,
+            protocol=wishes.protocol,
+            method=wishes.method,
+            length=self._body.length,
+            is_replayable=self._body.replayable,
+            metadata=self._metadata,
+            wants_parts=self._part_count() > 1,
+            wants_checksum=wishes.checksum,
+            append_bytes=append_bytes,
+            give_up_after_seconds=wishes.give_up_after_seconds,
+        )
+        return attrs.evolve(plan, **changes)
+
+    def _part_count(self) -> int:
+        length = self._body.length
+        if length is None or not self._body.replayable:
+            return 1
+        return max(1, min(self._wishes.parallel, length // MIN_PART_BYTES))
+
+    async def _send(self, found: Found | None) -> Outcome:
+        if found is not None and found.is_resumed:
+            self._is_resuming = True
+            parts = found.checkpoint.parts
+            if len(parts) > 1:
+                return await self._send_parts(parts, found)
+            return await self._send_whole(parts[0], found)
+        if found is not None and found.outdated is not None:
+            await self._end_outdated(found.outdated)
+        runner = self._runner(self._source(None), 0, None)
+        first = machine.begin(self._plan())
+        state = await runner.run(first, lambda state: state.phase is not Phase.DISCOVERING)
+        count = self._part_count()
+        is_tus = state.phase is Phase.CREATING and state.protocol is Protocol.TUS
+        if is_tus and count > 1 and "concatenation" in state.offer.extensions:
+            self._forget_watches()
+            await runner.drop()
+            return await self._send_parts(self._cut(count), None, state)
+        return self._outcome([runner], await runner.go_on(), 1)
+
+    async def _send_whole(self, part: Part, found: Found) -> Outcome:
+        runner = self._runner(self._source(part), 0, found)
+        if part.held is None:
+            raise RuntimeError("nothing to go on with")
+        return self._outcome([runner], await runner.run(machine.go_on(self._plan(), part.held)), 1)
+
+    async def _end_outdated(self, checkpoint: Checkpoint) -> None:
+        """Have the server forget what nobody will go on with; if it does not, it expires there."""
+        try:
+            await forget(self._way, checkpoint, seconds=0.0)
+        except FilebodyError as error:
+            _log.debug(
+                "what was begun of {source} stays: {error}", source=checkpoint.source, error=error
+            )
+
+    def _cut(self, count: int) -> tuple[Part, ...]:
+        length = self._body.length or 0
+        bounds = [length * number // count for number in range(count + 1)]
+        return tuple(Part(start=start, stop=stop) for start, stop in itertools.pairwise(bounds))
+
+    async def _send_parts(
+        self, parts: tuple[Part, ...], found: Found | None, offered: State | None = None
+    ) -> Outcome:
+        if self._keeper is not None:
+            self._keeper.cut(parts)
+        runners = [
+            self._runner(self._source(part), number, found) for number, part in enumerate(parts)
+        ]
+        running = [
+            Deferred.fromCoroutine(runner.run(self._first_of_part(part, offered)))
+            for runner, part in zip(runners, parts, strict=True)
+        ]
+        together = DeferredList(running, fireOnOneErrback=True, consumeErrors=True)
+        try:
+            ended = await together
+        except FirstError as error:
+            error.subFailure.raiseException()
+        finally:
+            for part_running in running:
+                part_running.cancel()
+        urls = tuple(state.upload_url or "" for _, state in ended)
+        for runner in runners:
+            await runner.drop()
+        joining = self._runner(self._source(None), None, None)
+        state = await joining.run(machine.join(self._plan(), urls))
+        return self._outcome([*runners, joining], state, len(parts))
+
+    def _first_of_part(self, part: Part, offered: State | None) -> tuple[State, NextStep]:
+        plan = self._plan(
+            length=part.stop - part.start, is_part=True, protocol=Protocol.TUS, wants_parts=False
+        )
+        if part.held is not None:
+            return machine.go_on(plan, part.held)
+        return machine.begin(plan, None if offered is None else offered.offer)
+
+    # What runners need.
+
+    def _source(self, part: Part | None) -> Source:
+        if not self._body.replayable:
+            return SpoolSource(self._reactor, self._body)
+        if part is None:
+            return RangeSource(self._body)
+        return RangeSource(self._body, part.start, part.stop)
+
+    def _runner(self, source: Source, number: int | None, found: Found | None) -> Runner:
+        hashing = None
+        if self._wishes.verify_prefix and self._keeper is not None and number is not None:
+            hashed = None if found is None else found.hashed.get(number)
+            digest, count = (None, 0) if hashed is None else hashed
+            hashing = PrefixHash(source, digest, count)
+        watch = _Watch(self, number, hashing)
+        if number is not None:
+            self._watches.append(watch)
+        self._sources.append(source)
+        return Runner(self._way, source, watch)
+
+    def _forget_watches(self) -> None:
+        self._watches.clear()
+
+    def _outcome(self, runners: list[Runner], state: State, parts: int) -> Outcome:
+        self.report()
+        return Outcome(
+            url=self._way.target.url,
+            upload_url=state.upload_url,
+            protocol=state.protocol,
+            length=state.length if state.length is not None else state.sent,
+            resumed_bytes=self._resumed,
+            sent_bytes=sum(runner.sent_bytes for runner in runners),
+            requests=sum(runner.requests for runner in runners),
+            parts=parts,
+            response=runners[-1].response,
+        )
+
+    # What watches tell.
+
+    def changed(self, number: int | None, state: State) -> None:
+        """A part is further."""
+        if self._keeper is not None and number is not None:
+            self._keeper.changed(number, state)
+
+    def answered(self) -> None:
+        """One more part knows how much of it the server had."""
+        if self._is_resuming and all(watch.resumed is not None for watch in self._watches):
+            self._is_resuming = False
+            if self._resumed:
+                self.notice(Notice(kind=NoticeKind.RESUMED, offset=self._resumed))
+
+    async def before(
+        self, number: int | None, state: State, send: Send, hashing: PrefixHash | None
+    ) -> None:
+        """A request with content goes out."""
+        keeper = self._keeper
+        if keeper is None or number is None:
+            return
+        if hashing is not None and send.stop is not None:
+            prefix = await in_thread(self._reactor, hashing.reach, send.stop)
+            keeper.hashed(number, prefix)
+        keeper.changed(number, state)
+        if state.held is not None:
+            await keeper.save()
+
+    @property
+    def _resumed(self) -> int:
+        """How much the server had when this began."""
+        return sum(watch.resumed or 0 for watch in self._watches)
+
+    def report(self) -> None:
+        """Tell the user how far it is."""
+        if self._on_progress is None or not self._watches:
+            return
+        sent = sum(watch.sent for watch in self._watches)
+        progress = Progress(
+            sent,
+            self._body.length,
+            time.monotonic() - self._begun,
+            sum(watch.acknowledged for watch in self._watches),
+            sum(watch.confirmed for watch in self._watches),
+            self._resumed,
+        )
+        try:
+            self._on_progress(progress)
+        except Exception:  # noqa: BLE001 - the user's mistake must not damage the upload
+            _log.failure("on_progress failed")
+
+    def notice(self, notice: Notice) -> None:
+        """Tell the user what happened."""
+        if self._on_notice is None:
+            return
+        try:
+            self._on_notice(notice)
+        except Exception:  # noqa: BLE001
+            _log.failure("on_notice failed")
+
+
+class _Watch(Observer):
+    """How far one part is."""
+
+    def __init__(self, owner: Upload, number: int | None, hashing: PrefixHash | None) -> None:
+        self._owner = owner
+        self._number = number
+        self._hashing = hashing
+        self._prepared: Send | None = None
+        self.sent = 0
+        self.acknowledged = 0
+        self.confirmed = 0
+        self.resumed: int | None = None
+
+    def changed(self, state: State) -> None:
+        """See `Observer.changed`; what the server did not get is not sent any more."""
+        if self.resumed is None and state.phase is not Phase.ASKING:
+            self.resumed = state.confirmed
+            self._owner.answered()
+        self.confirmed = state.confirmed
+        is_sending = state.request.has_content and not state.is_waiting
+        if not is_sending or self.sent < self.confirmed:
+            self.sent = self.acknowledged = self.confirmed
+        if not is_sending or state.request is self._prepared:
+            self._owner.changed(self._number, state)
+        self._owner.report()
+
+    async def before(self, state: State, send: Send) -> None:
+        """See `Observer.before`; what is hashed must not be kept as sent before it is hashed."""
+        await self._owner.before(self._number, state, send, self._hashing)
+        self._prepared = send
+
+    def progressed(self, sent: int, acknowledged: int) -> None:
+        """See `Observer.progressed`."""
+        self.sent, self.acknowledged = sent, max(acknowledged, self.confirmed)
+        self._owner.report()
+
+    def notice(self, notice: Notice) -> None:
+        """See `Observer.notice`."""
+        self._owner.notice(notice)
