@@ -305,6 +305,15 @@ def _expectations() -> None:
         complete=(None,),
     )
     case(
+        "refused_right_behind_the_continue",
+        [ReadHead(), Send(CONTINUE.data + answer(413, b"no")), Close()],
+        expected=Answered(413, b"no"),
+        size=LARGE,
+        options=expecting(),
+        informational=(100,),
+        complete=(None,),
+    )
+    case(
         "interim_responses_while_it_is_sent",
         [ReadHead(), ReadBody(SOME), Send(others, by=5), ReadBody(), Send(others + OK.data)],
         size=LARGE,

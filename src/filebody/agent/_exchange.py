@@ -58,6 +58,7 @@ class Exchange:
         "_body_is_out",
         "_engine",
         "_has_begun",
+        "_is_asked_for",
         "_is_cut",
         "_is_due",
         "_owner",
@@ -82,6 +83,7 @@ class Exchange:
         self._stall = StallWatch()
         self._response: Response | None = None
         self._is_due = False
+        self._is_asked_for = False
         self._is_cut = False
         self._has_begun = False
         self._body_is_out = False
@@ -336,6 +338,10 @@ class Exchange:
             if self._phase not in OPEN:
                 return
             self._heard(event)
+        if self._is_asked_for:
+            # Only now: right behind the 100 may stand a refusal, which a failing send would hide.
+            self._is_asked_for = False
+            self._send_body()
         if self._phase in OPEN:
             self._wait()
 
@@ -367,7 +373,7 @@ class Exchange:
             _quietly(lambda: on_informational(told))
         if head.status == 100 and self._phase is Phase.EXPECTING:
             self._move(Event.GO)
-            self._send_body()
+            self._is_asked_for = True
 
     def _final(self, head: parser.Head) -> None:
         if self._phase is Phase.SENDING and self.sent_bytes == self._terms.length:
