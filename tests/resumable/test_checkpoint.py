@@ -173,11 +173,16 @@ class TestIdentity:
         assert likeness is Likeness.OTHER
         assert "its content" in why
 
-    def test_another_number_of_the_device_is_a_doubt(self, source: Path) -> None:
+    def test_another_number_of_the_device_is_a_restart(self, source: Path) -> None:
         before = SourceIdentity.of(str(source))
         likeness, why = before.compare(attrs.evolve(before, device=before.device + 1))
-        assert likeness is Likeness.IN_DOUBT
+        assert likeness is Likeness.SAME
         assert "device" in why
+
+    def test_another_number_of_the_file_is_a_doubt(self, source: Path) -> None:
+        before = SourceIdentity.of(str(source))
+        likeness, _ = before.compare(attrs.evolve(before, inode=before.inode + 1))
+        assert likeness is Likeness.IN_DOUBT
 
     @pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 300_000, 5_000_000])
     def test_both_ends_are_looked_at(self, tmp_path: Path, size: int) -> None:

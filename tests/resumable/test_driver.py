@@ -22,9 +22,10 @@ from filebody.errors import (
     UploadGone,
     UploadLocked,
     UploadTooLarge,
+    UsageError,
     WrongOffset,
 )
-from filebody.resumable import NoticeKind, Protocol, _machine, cancel
+from filebody.resumable import Checkpoints, NoticeKind, Protocol, _machine, cancel
 from tests.integration.eventually import until
 from tests.peers.cutter import Cutter
 from tests.peers.resumable import Fault, ResumableServer, Stored
@@ -150,6 +151,11 @@ class TestIetf(Scripted):
         assert server.targets == {"/a": content}
         assert outcome.length == SIZE
 
+    async def test_a_window_that_is_too_small_for_the_server(self) -> None:
+        server = self.serve("ietf", limits="min-append-size=99000000")
+        pieces = [bytes(1_000_000)] * 70
+        await self.fails(UsageError, server.url + "/a", IterableBody(iter(pieces)))
+
     async def test_waves_of_5xx(self) -> None:
         server = self.serve("ietf")
         server.faults = [
@@ -245,6 +251,57 @@ class TestTus(Scripted):
         assert (error.offset, error.sent) == (1_000_001, 1_000_000)
         assert server.targets == {}
 
+    async def test_an_offset_beyond_what_really_went_out(self) -> None:
+        for protocol in ("tus", "ietf"):
+            server = self.serve(protocol)
+            server.faults = [
+                Fault(method="PATCH", after_bytes=100_000, status=503),
+                Fault(method="HEAD", offset=9 * SIZE),
+            ]
+            path = self.make_file(content_of(10 * SIZE))
+            error = await self.fails(WrongOffset, server.url + "/files", path)
+            assert 100_000 <= error.sent < 9 * SIZE
+            assert server.targets == {}
+
+    async def test_5xx_that_nobody_knows(self) -> None:
+        server = self.serve("tus")
+        server.faults = [Fault(method="PATCH", status=522, after_bytes=5) for _ in range(3)]
+        content = content_of(SIZE)
+        await self.upload(server.url + "/files", self.make_file(content))
+        assert list(server.targets.values()) == [content]
+
+    async def test_what_can_be_read_again_but_has_no_length(self) -> None:
+        server = self.serve("tus")
+        content = content_of(SIZE)
+        await self.upload(server.url + "/files", IterableBody([content]))
+        assert list(server.targets.values()) == [content]
+
+    async def test_a_server_that_cannot_end_an_upload(self) -> None:
+        server = self.serve("tus")
+        server.faults = [Fault(method="PATCH", status=403)]
+        path = self.make_file(content_of(SIZE))
+        await self.fails(RemoteError, server.url + "/files", path)
+        (checkpoint,) = self.store.all()
+        server.faults = [Fault(method="DELETE", status=405)]
+        await cancel(self.agent, checkpoint, self.store)
+        assert self.store.all() == []
+
+    async def test_nowhere_to_keep_a_checkpoint(self) -> None:
+        server = self.serve("tus")
+        content = content_of(SIZE)
+        path = self.make_file(content)
+        self.store = Checkpoints(path / "below a file")
+        await self.upload(server.url + "/files", path)
+        assert list(server.targets.values()) == [content]
+        assert self.heard(NoticeKind.NOT_KEPT)
+
+    async def test_conditions_are_about_the_target(self) -> None:
+        server = self.serve("ietf")
+        headers = Headers({b"If-None-Match": [b"*"]})
+        await self.upload(server.url + "/a", self.make_file(content_of(SIZE)), headers=headers)
+        assert "if-none-match" in server.counted("PUT")[0].fields
+        assert "if-none-match" not in server.counted("PATCH")[0].fields
+
     async def test_gives_up(self) -> None:
         server = self.serve("tus")
         server.faults = [Fault(method="PATCH", after_bytes=0) for _ in range(50)]
@@ -294,7 +351,7 @@ class TestPlain(Scripted):
         outcome = await self.upload(server.url + "/a", self.make_file(content))
         assert server.targets == {"/a": content}
         assert len(server.counted("PUT")) == 3
-        assert outcome.upload_url is None
+        assert (outcome.upload_url, outcome.protocol) == (None, Protocol.PLAIN)
 
     async def test_a_stream(self) -> None:
         server = self.serve()

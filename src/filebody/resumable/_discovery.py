@@ -9,7 +9,7 @@ from filebody.resumable import _tus
 from filebody.resumable._belief import why_too_large
 from filebody.resumable._phases import Event
 from filebody.resumable._state import State
-from filebody.resumable._values import AGAIN_STATUSES, NO_OFFER, Offer, Protocol, Reply
+from filebody.resumable._values import NO_OFFER, Offer, Protocol, Reply, may_pass
 from filebody.resumable._verdict import Verdict, again
 
 __all__ = ["discovered", "speaking_otherwise"]
@@ -20,7 +20,7 @@ _TRIES_OF_500 = 3
 def discovered(state: State, reply: Reply) -> Verdict:
     """Say what the response to OPTIONS means."""
     # 500 is what some say to a method that they do not know, and others for a moment only.
-    is_passing = reply.status in AGAIN_STATUSES
+    is_passing = may_pass(reply.status)
     if is_passing and (reply.status != 500 or state.failures < _TRIES_OF_500):
         return again(state, reply)
     plan, offer = state.plan, reply.offer or NO_OFFER

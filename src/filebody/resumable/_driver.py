@@ -57,7 +57,7 @@ def upload(
         method: Of the request that creates the upload (IETF), or is it (plain).
         parallel: In how many parts to send it at once, where the server can join them (tus).
         headers: Further fields. Credentials go to the server of `url` only; those about the content
-            go with what creates the upload only.
+            and conditions (If-None-Match) go with what creates the upload only.
         metadata: For tus; `filename` is the path's last part, unless it says otherwise.
         checkpoints: Where to keep what another process needs to go on; None for nowhere. Used for
             paths to regular files only.
@@ -80,11 +80,15 @@ def upload(
         - `UsageError`: this can never be sent; `UploadLocked`: another process is at it,
         - `BodyError`, or what a file object raised: the body cannot be read as promised,
         - `RemoteError`: the server refuses it; `ResumeError`: it does not do its part,
-        - `NoProgress`: it was tried for long enough; other `TransferError`: no try can help,
-        - `OSError`: the checkpoint cannot be written.
+        - `NoProgress`: it was tried for long enough; other `TransferError`: no try can help.
     """
+    try:
+        how = Protocol(protocol)
+    except ValueError as error:
+        known = ", ".join(one.value for one in Protocol)
+        raise UsageError(f"{protocol!r} is no protocol for uploads: {known}") from error
     wishes = Wishes(
-        protocol=Protocol(protocol),
+        protocol=how,
         method=method,
         parallel=parallel,
         checksum=checksum,

@@ -34,8 +34,10 @@ _WORDS = {
     "device": "its device has another number",
     "samples": "its content",
 }
-# After a restart of the machine a file system can have another number, and so can its files where
-# the file system has none of its own (FUSE, NFS).
+# After a restart of the machine a file system can have another number: all else being the same, the
+# change time to the nanosecond and the samples too, it is the same file.
+_HARMLESS = frozenset({"device"})
+# So can its files where the file system has no numbers of its own for them (FUSE, some of NFS).
 _DOUBTFUL = frozenset({"device", "inode"})
 
 
@@ -98,7 +100,7 @@ class SourceIdentity:
         """Say how alike they are, and in words in what they differ."""
         differing = [name for name in _WORDS if getattr(self, name) != getattr(other, name)]
         words = ", ".join(_WORDS[name] for name in differing)
-        if not differing:
+        if _HARMLESS.issuperset(differing):
             return Likeness.SAME, words
         return Likeness.IN_DOUBT if _DOUBTFUL.issuperset(differing) else Likeness.OTHER, words
 

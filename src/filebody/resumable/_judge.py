@@ -17,7 +17,7 @@ from filebody.resumable._belief import (
 from filebody.resumable._discovery import discovered, speaking_otherwise
 from filebody.resumable._phases import Event, Phase
 from filebody.resumable._state import State
-from filebody.resumable._values import AGAIN_STATUSES, Interim, Protocol, Reply
+from filebody.resumable._values import Interim, Protocol, Reply, may_pass
 from filebody.resumable._verdict import (
     Verdict,
     again,
@@ -40,9 +40,7 @@ _GONE = frozenset({404, 410})
 
 def judge(state: State, reply: Reply) -> Verdict:
     """Say what a response means in a phase."""
-    request = state.request
-    if request.has_content:  # more than that it cannot have
-        state = attrs.evolve(state, sent=max(state.sent, request.stop or 0))
+    state = state.with_sent(reply.sent_bytes)
     if reply.expires_at is not None:
         state = attrs.evolve(state, expires_at=reply.expires_at)
     if state.phase is not Phase.DISCOVERING and reply.limits is not None:
@@ -66,8 +64,7 @@ def interim(state: State, given: Interim) -> Verdict:
         state = attrs.evolve(state, upload_url=given.location, is_supported=True)
     if given.offset is None or state.upload_url is None:
         return Verdict(state, Event.OFFSET)
-    under_way = attrs.evolve(state, sent=max(state.sent, state.request.stop or 0))
-    confirmed = confirm(under_way, given.offset, RESUMPTION_SUPPORTED)
+    confirmed = confirm(state.with_sent(given.sent_bytes), given.offset, RESUMPTION_SUPPORTED)
     if isinstance(confirmed, Exception):
         return Verdict(state, Event.REFUSED, confirmed)
     sent = max(state.sent, confirmed.confirmed)
@@ -87,9 +84,9 @@ def _created(state: State, reply: Reply) -> Verdict:
         return _create_smaller(state, reply) if is_ietf else refuse_size(state, reply)
     if reply.status == 412 and state.protocol is Protocol.TUS:
         return refuse(state, reply, NotOffered(state.create_url, 412, "it lacks tus 1.0.0"))
-    if reply.status in AGAIN_STATUSES and state.upload_url is not None:
+    if may_pass(reply.status) and state.upload_url is not None:
         return unsure(state, reply)
-    if reply.status in AGAIN_STATUSES and _is_harmless_again(state):
+    if may_pass(reply.status) and _is_harmless_again(state):
         return again(speaking_otherwise(state), reply)
     return refuse(state, reply)
 
@@ -159,7 +156,7 @@ def _asked(state: State, reply: Reply) -> Verdict:
         return Verdict(state, Event.GONE, error_of(state, reply), reply.status)
     if reply.status in _MOVED and reply.location is not None:
         return _moved(state, reply, Event.AGAIN)
-    if reply.status in AGAIN_STATUSES | {409}:
+    if may_pass(reply.status) or reply.status == 409:
         return again(state, reply)
     if not 200 <= reply.status <= 299:
         return refuse(state, reply)
@@ -190,7 +187,7 @@ def _appended(state: State, reply: Reply) -> Verdict:
         if smaller is None:
             return refuse_size(state, reply)
         return unsure(attrs.evolve(state, append_limit=smaller), reply, is_at_once=True)
-    if reply.status in AGAIN_STATUSES | {409}:
+    if may_pass(reply.status) or reply.status == 409:
         return unsure(state, reply, is_at_once=reply.status == 409)
     return refuse(state, reply)
 
@@ -214,15 +211,16 @@ def _joined(state: State, reply: Reply) -> Verdict:
             return refuse(state, reply, senseless(state, reply, "no Location of the upload"))
         state = attrs.evolve(state, upload_url=reply.location)
         return Verdict(state, Event.COMPLETE, status=reply.status)
-    return again(state, reply) if reply.status in AGAIN_STATUSES else refuse(state, reply)
+    return again(state, reply) if may_pass(reply.status) else refuse(state, reply)
 
 
 def _cancelled(state: State, reply: Reply) -> Verdict:
-    if 200 <= reply.status <= 299 or reply.status in _GONE:
+    # One that cannot end an upload lets it expire.
+    if 200 <= reply.status <= 299 or reply.status in _GONE | {405, 501}:
         return Verdict(state, Event.COMPLETE, status=reply.status)
     if reply.status in _MOVED and reply.location is not None:
         return _moved(state, reply, Event.AGAIN)
-    return again(state, reply) if reply.status in AGAIN_STATUSES else refuse(state, reply)
+    return again(state, reply) if may_pass(reply.status) else refuse(state, reply)
 
 
 def _late(state: State, reply: Reply) -> Verdict:
@@ -276,6 +274,8 @@ def _said_complete(state: State, reply: Reply) -> Verdict:
     confirmed = confirm(state, state.length, reply.status)
     if isinstance(confirmed, Exception):
         return refuse(state, reply, confirmed)
+    if reply.complete:
+        confirmed = attrs.evolve(confirmed, is_supported=True)
     return Verdict(confirmed, Event.COMPLETE, status=reply.status)
 
 

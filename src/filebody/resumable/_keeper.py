@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,8 @@ class Keeper:
         self._turn = DeferredLock()
         self._timer: Any = None
         self._is_closed = False
+        self._mutex = threading.Lock()
+        self._has_ended = False
         self._written: Checkpoint | None = None
         self.checkpoint = checkpoint
 
@@ -122,9 +125,20 @@ class Keeper:
         if checkpoint == self._written or self._is_closed:
             return None
         self._written = checkpoint
-        return self._in_thread(self._store.save, checkpoint)
+        return self._in_thread(self._save, checkpoint)
+
+    def _save(self, checkpoint: Checkpoint) -> None:
+        with self._mutex:
+            if not self._has_ended:
+                self._store.save(checkpoint)
 
     def _end(self, forget: bool) -> None:
+        # Who waited for a write may have been cancelled, and its thread may still be at it.
+        with self._mutex:
+            self._has_ended = True
+            self._end_alone(forget)
+
+    def _end_alone(self, forget: bool) -> None:
         try:
             if forget:
                 self._store.remove(self.checkpoint.id)

@@ -167,14 +167,9 @@ def _interim(state: State, given: Interim) -> tuple[State, NextStep]:
 
 
 def _lost(state: State, given: Lost) -> Verdict:
-    request = state.request
     if not given.is_passing:
         return Verdict(state, Event.REFUSED, error=given.error)
-    if request.has_content:
-        stop = request.start + given.sent_bytes
-        if request.stop is not None:
-            stop = min(stop, request.stop)
-        state = attrs.evolve(state, sent=max(state.sent, stop))
+    state = state.with_sent(given.sent_bytes)
     if state.phase is Phase.APPENDING:
         return Verdict(state, Event.UNSURE, error=given.error)
     if state.phase is Phase.CREATING:

@@ -20,6 +20,8 @@ class NoticeKind(enum.Enum):
     """It begins anew; the text says why."""
     RETRYING = "retrying"
     """Something failed, as the text says, and is tried again later."""
+    NOT_KEPT = "not kept"
+    """No checkpoint can be written; the text says why. It is sent all the same."""
     WAITING = "waiting"
     """Another process is at it."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from urllib.parse import urljoin, urlsplit
 
 from filebody.agent import Informational
+from filebody.agent._origin import parse_target
+from filebody.errors import UsageError
 from filebody.resumable._values import NO_LIMITS, NO_OFFER, Interim, Kind, Offer, Protocol, Reply
 from filebody.wire import (
     IETF_MEDIA_TYPE,
@@ -110,24 +111,21 @@ def _number(value: str | None, *, is_tus: bool) -> int | None:
 
 
 def _location(url: str, value: str | None) -> str | None:
-    """An absolute http URL, or None; the fragment is for browsers."""
+    """An absolute http URL without credentials, or None if it leads nowhere."""
     if not value:
         return None
     try:
-        found = urlsplit(urljoin(url, value.strip()))
-    except ValueError:
+        return parse_target(url).join(value.strip().encode("latin-1")).url
+    except UsageError:
         return None
-    if found.scheme not in {"http", "https"} or not found.hostname:
-        return None
-    return found._replace(fragment="").geturl()
 
 
 def _date(value: str | None) -> float | None:
     try:
         date = parsedate_to_datetime(value or "")
-    except ValueError:
+        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
 
 
 def _seconds(value: str | None, date_seconds: float) -> float | None:

@@ -23,8 +23,8 @@ from filebody.errors import EarlySuccess, RemoteError, TransferError
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
 from filebody.resumable._answer import drain, read_detail
+from filebody.resumable._counted import CountedBody
 from filebody.resumable._notice import Notice, NoticeKind
-from filebody.resumable._phases import Phase
 from filebody.resumable._replies import read_interim, read_reply
 from filebody.resumable._source import Source
 from filebody.resumable._state import State
@@ -62,7 +62,8 @@ class Way:
     Attributes:
         agent: Sends them.
         target: What the user named, with credentials if there are any.
-        headers: The user's fields; those about the content go with what creates an upload only.
+        headers: The user's fields; those about the content, and conditions, go with what creates an
+            upload only.
         options: The user's.
     """
 
@@ -86,10 +87,10 @@ class Way:
         headers = Headers()
         for name, values in self.headers.getAllRawHeaders():
             lower = name.lower()
-            is_about_content = lower.startswith(b"content-")
             if not is_same and lower in _FOR_THE_ORIGIN:
                 continue
-            if is_about_content and send.kind is not Kind.CREATE:
+            is_about_target = lower.startswith((b"content-", b"if-")) or lower == b"range"
+            if is_about_target and send.kind is not Kind.CREATE:
                 continue
             headers.setRawHeaders(name, list(values))
         for field, value in send.fields:
@@ -135,11 +136,12 @@ class Runner:
         self._reactor: Any = way.agent.reactor
         self._under_way: Deferred[IResponse] | None = None
         self._refused: Exception | None = None
-        self._sent_now = 0
         self._step: NextStep = Stay()
         self.state: State
         self.response: Response | None = None
         self._is_read = False
+        self._is_chosen = False
+        self._body: CountedBody | None = None
         self.sent_bytes = 0
         self.requests = 0
 
@@ -208,8 +210,10 @@ class Runner:
                 fields = (*fields, await self._checksum(send))
         url, is_same = self._way.url_of(send.url)
         headers = self._way.headers_of(attrs.evolve(send, fields=fields), is_same=is_same)
-        body = self._source.body(send.start, send.stop) if send.has_content else None
-        self._sent_now = 0
+        body = None
+        if send.has_content:
+            body = CountedBody(self._source.body(send.start, send.stop))
+        self._body = body
         self._refused = None
         request = self._way.agent.request(
             send.method.encode("ascii"), url, headers, body, options=self._options(send)
@@ -222,16 +226,15 @@ class Runner:
                 raise self._refused from None
             raise
         except TransferError as error:
-            sent = max(error.offset, self._sent_now)
             return Lost(
                 error=error,
-                sent_bytes=sent,
+                sent_bytes=self._taken_bytes,
                 is_passing=is_passing(error) or isinstance(error, EarlySuccess),
             )
         finally:
             self._under_way = None
             if send.has_content:
-                self.sent_bytes += self._sent_now
+                self.sent_bytes += self._taken_bytes
         return await self._reply(send, answered)
 
     async def _reply(self, send: Send, answered: IResponse) -> Given:
@@ -250,7 +253,7 @@ class Runner:
             values = known.getRawHeaders(name.encode("ascii"))
             return None if values is None else ", ".join(v.decode("latin-1") for v in values)
 
-        return read_reply(
+        reply = read_reply(
             response.code,
             field,
             kind=send.kind,
@@ -259,6 +262,12 @@ class Runner:
             detail=detail,
             date_seconds=time.time(),
         )
+        return attrs.evolve(reply, sent_bytes=self._taken_bytes)
+
+    @property
+    def _taken_bytes(self) -> int:
+        """How much of the content under way the wire has taken at most."""
+        return 0 if self._body is None else self._body.taken_bytes
 
     def _options(self, send: Send) -> Options:
         mine = self._way.options
@@ -274,7 +283,6 @@ class Runner:
 
     def _progressed(self, send: Send) -> Callable[[Progress], object]:
         def progressed(progress: Progress) -> None:
-            self._sent_now = max(self._sent_now, progress.sent_bytes)
             acknowledged = progress.acknowledged_bytes
             self._observer.progressed(
                 send.start + progress.sent_bytes,
@@ -298,12 +306,13 @@ class Runner:
         if self._under_way is None or self._refused is not None:
             return
         before = self.state
-        given = read_interim(informational, url)
+        given = attrs.evolve(read_interim(informational, url), sent_bytes=self._taken_bytes)
         self.state, step = machine.step(before, given, time.monotonic())
         if isinstance(step, Fail):
             self._refused = step.error
             self._under_way.cancel()
         elif self.state != before:
+            self._tell(before, step)
             self._source.confirmed(self.state.confirmed)
             self._observer.changed(self.state)
 
@@ -328,8 +337,9 @@ class Runner:
 
     def _tell(self, before: State, step: NextStep) -> None:
         state = self.state
-        if before.phase is Phase.DISCOVERING and state.phase is Phase.CREATING:
-            self._notice(NoticeKind.CHOSEN, state.protocol.value)
+        if not self._is_chosen and state.chosen is not None:
+            self._is_chosen = True
+            self._notice(NoticeKind.CHOSEN, state.chosen.value)
         if state.restarts > before.restarts:
             self._notice(NoticeKind.ANEW, "the server has forgotten the upload")
         if isinstance(step, Wait):

@@ -18,7 +18,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from filebody.body import Body, BytesBody, ConcatBody, PathBody, SliceBody
-from filebody.errors import NotReplayable
+from filebody.errors import NotReplayable, UsageError
 from filebody.produce import FileBodyProducer
 from filebody.resumable._source import Source
 from filebody.resumable._values import Available
@@ -51,6 +51,7 @@ class SpoolSource(Source):
         self._backlog = b""
         self._is_writing = False
         self._is_end = False
+        self._is_closed = False
         self._failure: Failure | None = None
 
     def body(self, start: int, stop: int | None) -> Body:
@@ -84,7 +85,9 @@ class SpoolSource(Source):
 
     def close(self) -> None:
         """See `Source.close`; the stream is closed."""
-        self._is_end = True
+        if self._is_closed:
+            return
+        self._is_closed = True
         self._backlog = b""
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -150,12 +153,18 @@ class SpoolSource(Source):
 
     def _stored(self, _: object, count: int) -> None:
         self._is_writing = False
+        if self._is_closed:
+            self._file.close()
+            return
         self._available += count
         self._tell()
         self._write_on()
 
     def _not_stored(self, failure: Failure) -> None:
         self._is_writing = False
+        if self._is_closed:
+            self._file.close()
+            return
         self._failed(failure)
 
     def _tell(self) -> None:
@@ -170,6 +179,14 @@ class SpoolSource(Source):
         elif self._failure is not None:
             self._waiting = None
             waiting.errback(self._failure)
+        elif self._available - self._floor >= self._window_bytes:
+            self._waiting = None
+            waiting.errback(
+                UsageError(
+                    f"of {self._whole.source} {self._window_bytes} bytes are kept at most, and the "
+                    "server takes no request that is as small: store it in a file and send that"
+                )
+            )
 
     def _give_up_waiting(self, _: Deferred[Available]) -> None:
         self._waiting = None

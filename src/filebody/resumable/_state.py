@@ -134,6 +134,15 @@ class State:
     last_error: Exception | None = attrs.field(default=None, eq=False)
 
     @property
+    def chosen(self) -> Protocol | None:
+        """How it is sent; None while it is open whether the server speaks a protocol at all."""
+        if self.phase is Phase.DISCOVERING or self.protocol is Protocol.AUTO:
+            return None
+        if self.protocol is Protocol.IETF and not (self.is_supported or self.upload_url):
+            return Protocol.PLAIN if self.phase is Phase.DONE else None
+        return self.protocol
+
+    @property
     def held(self) -> Held | None:
         """What a checkpoint has to hold; None while there is nothing to go on with."""
         if self.upload_url is None or self.protocol not in {Protocol.TUS, Protocol.IETF}:
@@ -148,6 +157,16 @@ class State:
             confirmed=self.confirmed,
             sent=max(self.sent, under_way),
         )
+
+    def with_sent(self, sent_bytes: int | None) -> State:
+        """So many bytes of the request's body may have arrived; None for all of it."""
+        request = self.request
+        if not request.has_content:
+            return self
+        stop = request.stop or 0
+        if sent_bytes is not None:
+            stop = min(stop, request.start + sent_bytes)
+        return attrs.evolve(self, sent=max(self.sent, stop))
 
     @property
     def append_bytes(self) -> int | None:

@@ -14,7 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from filebody.body import Body, BytesBody, PathBody
-from filebody.errors import FilebodyError, UploadLocked
+from filebody.errors import BodyError, FilebodyError, UploadLocked
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
 from filebody.resumable._begin import Found, Looking
@@ -122,7 +122,7 @@ class Upload:
                 await self._keeper.close(forget=is_done)
         return outcome
 
-    async def _look(self, body: PathBody) -> Found:
+    async def _look(self, body: PathBody) -> Found | None:
         """Keep other processes out, and see what there is to go on with."""
         if self._store is None:
             raise RuntimeError("nowhere to look")
@@ -134,6 +134,11 @@ class Upload:
             )
             try:
                 found: Found = await in_thread(self._reactor, looking.look)
+            except OSError as error:
+                if isinstance(error, BodyError):
+                    raise
+                self._not_kept(error)
+                return None
             except BaseException:
                 looking.abandon()  # the thread may have the lock, or get it later
                 raise
@@ -160,7 +165,7 @@ class Upload:
             protocol=wishes.protocol,
             method=wishes.method,
             length=self._body.length,
-            is_replayable=self._body.replayable,
+            is_replayable=self._is_range,
             metadata=self._metadata,
             wants_parts=self._part_count() > 1,
             wants_checksum=wishes.checksum,
@@ -168,6 +173,11 @@ class Upload:
             give_up_after_seconds=wishes.give_up_after_seconds,
         )
         return attrs.evolve(plan, **changes)
+
+    @property
+    def _is_range(self) -> bool:
+        """Whether any range of it can be had at any time."""
+        return self._body.replayable and self._body.length is not None
 
     def _part_count(self) -> int:
         length = self._body.length
@@ -253,7 +263,7 @@ class Upload:
     # What runners need.
 
     def _source(self, part: Part | None) -> Source:
-        if not self._body.replayable:
+        if not self._is_range:
             return SpoolSource(self._reactor, self._body)
         if part is None:
             return RangeSource(self._body)
@@ -279,7 +289,7 @@ class Upload:
         return Outcome(
             url=self._way.target.url,
             upload_url=state.upload_url,
-            protocol=state.protocol,
+            protocol=state.chosen or state.protocol,
             length=state.length if state.length is not None else state.sent,
             resumed_bytes=self._resumed,
             sent_bytes=sum(runner.sent_bytes for runner in runners),
@@ -314,12 +324,20 @@ class Upload:
             keeper.hashed(number, prefix)
         keeper.changed(number, state)
         if state.held is not None:
-            await keeper.save()
+            try:
+                await keeper.save()
+            except OSError as error:
+                self._not_kept(error)
 
     @property
     def _resumed(self) -> int:
         """How much the server had when this began."""
         return sum(watch.resumed or 0 for watch in self._watches)
+
+    def _not_kept(self, error: OSError) -> None:
+        """It is sent all the same."""
+        text = f"another process could not go on with it: {error}"
+        self.notice(Notice(kind=NoticeKind.NOT_KEPT, text=text))
 
     def report(self) -> None:
         """Tell the user how far it is."""

@@ -9,7 +9,6 @@ import attrs
 from filebody.wire import TUS_CHECKSUM_MISMATCH, UploadLimits
 
 __all__ = [
-    "AGAIN_STATUSES",
     "NO_LIMITS",
     "NO_OFFER",
     "NO_REQUEST",
@@ -29,11 +28,24 @@ __all__ = [
     "Stay",
     "Wait",
     "Waited",
+    "may_pass",
 ]
 
 # The server may do better later: RFC 9110 section 15, RFC 6585, RFC 8470; 423 is what tus servers
 # say while an earlier request still holds the upload, and 460 that a request came damaged.
-AGAIN_STATUSES = frozenset({408, 423, 425, 429, TUS_CHECKSUM_MISMATCH, 500, 502, 503, 504, 507})
+_AGAIN_STATUSES = frozenset({408, 423, 425, 429, TUS_CHECKSUM_MISMATCH, 500, 502, 503, 504, 507})
+
+
+# These do not pass by themselves: what is asked for, the version, a login to the network.
+_FINAL_5XX = frozenset({501, 505, 510, 511})
+
+
+def may_pass(status: int) -> bool:
+    """Whether the server may do better later; what is unknown counts as its class does.
+
+    Source: RFC 9110 section 15.
+    """
+    return status in _AGAIN_STATUSES or (500 <= status <= 599 and status not in _FINAL_5XX)
 
 
 class Protocol(enum.Enum):
@@ -106,6 +118,7 @@ class Reply:
         expires_at: When it forgets the upload, in seconds since 1970 (tus).
         retry_after_seconds: How long it asks to wait.
         detail: What it said in words.
+        sent_bytes: How many bytes of the request's body the server can have at most; None for all.
     """
 
     status: int
@@ -118,15 +131,24 @@ class Reply:
     expires_at: float | None = None
     retry_after_seconds: float | None = None
     detail: str = ""
+    sent_bytes: int | None = None
 
 
 @attrs.frozen(kw_only=True)
 class Interim:
-    """A 104 (Upload Resumption Supported) to the request that is under way (IETF)."""
+    """A 104 (Upload Resumption Supported) to the request that is under way (IETF).
+
+    Attributes:
+        location: See `Reply`, and so for the others.
+        offset: How many bytes the server has.
+        limits: What it takes.
+        sent_bytes: How many of the request's it can have by now; None for all.
+    """
 
     location: str | None = None
     offset: int | None = None
     limits: UploadLimits | None = None
+    sent_bytes: int | None = None
 
 
 @attrs.frozen(kw_only=True)
