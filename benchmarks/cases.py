@@ -10,7 +10,16 @@ import attrs
 
 from benchmarks.files import Files
 
-__all__ = ["OURS", "Case", "Contestant", "Target", "agent_cases", "producer_cases", "slow_cases"]
+__all__ = [
+    "OURS",
+    "Case",
+    "Contestant",
+    "Target",
+    "agent_cases",
+    "producer_cases",
+    "resumable_cases",
+    "slow_cases",
+]
 
 OURS = "filebody"
 
@@ -185,6 +194,47 @@ def agent_cases(files: Files) -> Iterator[Case]:
         targets=(Target(_LONGEST, "<", 100),),
         sink="verify",
         hold=sizes.many_uploads,
+    )
+
+
+def resumable_cases(files: Files) -> Iterator[Case]:
+    """Uploads that survive, to our own receiver."""
+
+    def ours(label: str, protocol: str, **options: str) -> Contestant:
+        return Contestant(label, "stored", {"options": {"protocol": protocol, **options}})
+
+    size = _size(files.sizes.large_bytes)
+    plain = "plain PUT"
+    for protocol in ("tus", "ietf"):
+        yield Case(
+            name=f"resumable-{protocol}",
+            title=f"{size} to our receiver, resumable",
+            figures=_RATES,
+            contestants=(ours(protocol, protocol), ours(plain, "plain")),
+            job={"files": (files.large,)},
+            targets=(Target("GB/s", ">=", 0.97, plain),),
+            sink="store",
+        )
+    yield Case(
+        name="parallel",
+        title=f"{_size(files.sizes.held_bytes)}, each connection held to 50 MB/s",
+        figures=_RATES,
+        contestants=(ours("parallel=4", "tus", parallel="4"), ours("parallel=1", "tus")),
+        job={"files": (files.held,)},
+        targets=(Target("GB/s", ">=", 3, "parallel=1"),),
+        sink="held",
+    )
+    yield Case(
+        name="resume",
+        title=f"{_size(files.sizes.held_bytes)} at 50 MB/s, sender killed half way",
+        figures=("sent again %", "s"),
+        contestants=tuple(
+            Contestant(protocol, "killed", {"options": {"protocol": protocol}})
+            for protocol in ("tus", "ietf")
+        ),
+        job={"files": (files.held,)},
+        targets=(Target("sent again %", "<", 1),),
+        sink="held",
     )
 
 

@@ -22,6 +22,7 @@ class Sizes:
 
     Attributes:
         large_bytes: Of the file that shows how fast a client is.
+        held_bytes: Of the file that goes over slow connections.
         small_files: How many files of 4 KiB go out over few connections.
         burst_uploads: How many uploads of 1 MiB there are at once.
         paused_uploads: How many uploads of 4 MiB stand still.
@@ -32,6 +33,7 @@ class Sizes:
     """
 
     large_bytes: int = 2048 * _MIB
+    held_bytes: int = 512 * _MIB
     small_files: int = 2000
     burst_uploads: int = 1000
     paused_uploads: int = 2000
@@ -45,6 +47,7 @@ class Sizes:
         """A little of everything."""
         return cls(
             large_bytes=8 * _MIB,
+            held_bytes=8 * _MIB,
             small_files=40,
             burst_uploads=20,
             paused_uploads=4,
@@ -71,6 +74,11 @@ class Files:
     def large(self) -> str:
         """The file that shows how fast a client is."""
         return self._random("large", self.sizes.large_bytes)
+
+    @cached_property
+    def held(self) -> str:
+        """The file that goes over slow connections."""
+        return self._random("held", self.sizes.held_bytes)
 
     @cached_property
     def of_1_mib(self) -> str:

@@ -52,6 +52,7 @@ class _Sink:
 
     Attributes:
         cpu_seconds: What it took in all, once it has ended.
+        taken_bytes: How many bytes clients have sent, then; None if it did not count.
     """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
@@ -60,11 +61,15 @@ class _Sink:
         self._output = process.stdout
         self.port = int(self._output.readline())
         self.cpu_seconds = 0.0
+        self.taken_bytes: int | None = None
 
     def stop(self) -> None:
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self.cpu_seconds = float(self._output.read() or 0)
+        *counted, seconds = self._output.read().split() or ["0"]
+        self.cpu_seconds = float(seconds)
+        if counted:
+            self.taken_bytes = int(counted[0])
         self._process.wait()
 
 
@@ -105,6 +110,9 @@ def _run(case: Case, contestant: Contestant, cores: Cores) -> Figures:
     figures: Figures = json.loads(done.stdout)
     if "s" in figures:
         figures["sink busy"] = sink.cpu_seconds / figures["s"]
+    if sink.taken_bytes is not None:
+        size = sum(os.path.getsize(path) for path in job.files)
+        figures["sent again %"] = 100 * (sink.taken_bytes - size) / size
     return figures
 
 
