@@ -376,7 +376,8 @@ class Exchange:
             self._is_asked_for = True
 
     def _final(self, head: parser.Head) -> None:
-        if self._phase is Phase.SENDING and self.sent_bytes == self._terms.length:
+        all_is_sent = self.sent_bytes == self._terms.length or self._writer.has_sent_all
+        if self._phase is Phase.SENDING and all_is_sent:
             self._look_whether_it_is_out()
             if self._phase not in OPEN:
                 return

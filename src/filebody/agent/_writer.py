@@ -199,6 +199,11 @@ class BodyWriter:
         if limit is not None:
             self.outbox.allowance = Allowance(limit, self.wake)
 
+    @property
+    def has_sent_all(self) -> bool:
+        """Whether the wire has the end of the request, though `pump` may not know that yet."""
+        return self._is_complete and not self.outbox.kept_bytes
+
     # What the producer says.
 
     def drain(
