@@ -1,0 +1,79 @@
+"""What whoever takes the body of a response can do from within its delivery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+
+from filebody.agent import UploadAgent
+from tests.agent.cases import OK, PLAINLY, SMALL, answer
+from tests.agent.clients import AgentCase, Kind, outcome_of
+from tests.integration.eventually import until
+from tests.peers.script import ReadBody, ReadHead, Script, ScriptedServer, Send, Stall, Wait
+
+_LONG = answer(200, b"x" * 200_000)
+
+
+class _Enough(Protocol):
+    """Ends the connection from within the first `dataReceived`."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+        self.ends: list[Failure] = []
+        self.ended: Deferred[None] = Deferred()
+
+    def dataReceived(self, data: bytes) -> None:
+        self.pieces.append(data)
+        transport: Any = self.transport
+        transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = Failure(Exception())) -> None:  # noqa: B008
+        self.ends.append(reason)
+        self.ended.callback(None)  # a second time would fail
+
+
+class TestEnoughOfIt(AgentCase):
+    async def ask(self, agent: UploadAgent, server: ScriptedServer) -> _Enough:
+        request = self.request(agent, server.url, self.body(Kind.KNOWN, SMALL), PLAINLY)
+        response = await request
+        enough = _Enough()
+        response.deliverBody(enough)
+        return enough
+
+    async def play(self, script: Script, *, secure: bool = False) -> _Enough:
+        certificates = self.certificates if secure else None
+        with ScriptedServer(script, certificates=certificates) as server:
+            enough = await self.ask(self.make_agent(), server)
+            server.let("rest")
+            await enough.ended
+            await until(server.all_ended)
+        return enough
+
+    async def test_of_what_has_come(self) -> None:
+        """The first piece waits for whoever takes it."""
+        enough = await self.play([ReadHead(), ReadBody(), Send(_LONG[:-100_000]), Stall()])
+        assert len(enough.pieces) == 1
+        assert enough.ends[0].check(CancelledError)
+
+    async def test_of_what_comes(self) -> None:
+        head = _LONG[: _LONG.index(b"x")]
+        script = [ReadHead(), ReadBody(), Send(head), Wait("rest"), Send(_LONG[len(head) :])]
+        for secure in (False, True):
+            enough = await self.play(script, secure=secure)
+            assert len(enough.pieces) == 1
+            assert enough.ends[0].check(CancelledError)
+
+    async def test_with_its_last_piece(self) -> None:
+        """It was whole by then, or not yet known to be: it ends once, and the agent goes on."""
+        with ScriptedServer([ReadHead(), ReadBody(), OK], [ReadHead(), OK]) as server:
+            agent = self.make_agent()
+            enough = await self.ask(agent, server)
+            await enough.ended
+            agent.close()
+            outcome = await outcome_of(self.request(agent, server.url, method=b"GET"))
+            assert outcome.body == b"ok"
+        assert enough.pieces == [b"ok"]
+        assert len(enough.ends) == 1
