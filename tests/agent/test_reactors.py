@@ -93,3 +93,14 @@ def test_cancelled_on_the_way(
         assert isinstance(driven.outcome(request), CancelledError)
         driven.until(server.all_ended)
     driven.until(lambda: not driven.reactor.getDelayedCalls())  # one for the line, at most
+
+
+def test_cancelled_while_it_resolves(driven: Driven, certificates: Certificates) -> None:
+    agent = agent_of(driven, certificates)
+    body = IterableBody(pieces(LARGE))
+    asked = agent.request(b"PUT", b"http://upload.test/", None, body)
+    driven.until(lambda: driven.resolver.asked)
+    asked.cancel()
+    assert isinstance(driven.outcome(asked), CancelledError)
+    assert driven.resolver.asked[0].is_cancelled
+    agent.close()
