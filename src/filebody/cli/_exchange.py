@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import attrs
-from twisted.internet.defer import Deferred
-from twisted.internet.task import LoopingCall
 from twisted.web.http_headers import Headers
 
 from filebody.agent import Attempt, Moment, Options, Response, UploadAgent
 from filebody.cli._answer import beginning_of, detail_of, digest_of
+from filebody.cli._job import Job
 from filebody.cli._load import Load, Reached
 from filebody.cli._messages import retry_line
 from filebody.cli._show import Show
@@ -24,11 +23,16 @@ from filebody.progress import Progress
 
 __all__ = ["Exchange"]
 
-_LOOK_SECONDS = 0.1
 
-
-class Exchange:
+class Exchange(Job):
     """Sends one load, as often as the options say; one object for each.
+
+    It fails with
+
+    - `BodyError` (or what a file object raised): the source cannot be read as promised,
+    - `RemoteError`: the answer is not a success, or `DigestMismatch`: of something else,
+    - `TransferError`: the way there failed, or took too long,
+    - what was given to `abort`.
 
     Args:
         reactor: The reactor.
@@ -59,9 +63,9 @@ class Exchange:
         show: Show,
         is_verbose: bool,
     ) -> None:
+        super().__init__(reactor)
         self.status: int | None = None
         self.is_verified = False
-        self._reactor = reactor
         self._agent = agent
         self._stages = _Stages(method, show.say if is_verbose else None)
         self._options = attrs.evolve(
@@ -79,8 +83,6 @@ class Exchange:
         self._show = show
         self._began = time.monotonic()
         self._progress = Progress(0, load.body.length, 0.0)
-        self._running: Deferred[None] | None = None
-        self._verdict: Exception | None = None
 
     @property
     def reached(self) -> Reached:
@@ -92,43 +94,7 @@ class Exchange:
             return self._load.reached(self._progress, is_out=False)
         return self._load.reached(attrs.evolve(self._progress, sent_bytes=sent), is_out=True)
 
-    def run(self) -> Deferred[None]:
-        """Do it.
-
-        Returns:
-            Fires when the server has taken it. It fails with
-
-            - `BodyError` (or what a file object raised): the source cannot be read as promised,
-            - `RemoteError`: the answer is not a success, or `DigestMismatch`: of something else,
-            - `TransferError`: the way there failed, or took too long,
-            - what was given to `abort`.
-        """
-        self._running = Deferred.fromCoroutine(self._run())
-        return self._running
-
-    def abort(self, error: Exception) -> None:
-        """End it now, with `error`; nothing happens after its end."""
-        if self._verdict is None and self._running is not None and not self._running.called:
-            self._verdict = error
-            self._running.cancel()
-
-    async def _run(self) -> None:
-        # Also while nothing moves: the time goes on, and the rate goes down.
-        looking = LoopingCall(self._look)
-        looking.clock = self._reactor
-        shown = looking.start(_LOOK_SECONDS, now=False)
-        shown.addErrback(lambda failure: self.abort(cast("Exception", failure.value)))
-        try:
-            await self._talk()
-        except Exception as error:
-            if self._verdict is not None:
-                raise self._verdict from error
-            raise
-        finally:
-            if looking.running:
-                looking.stop()
-
-    async def _talk(self) -> None:
+    async def _do(self) -> None:
         url = self._target.url.encode()
         try:
             asked = self._agent.request(
