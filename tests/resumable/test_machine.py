@@ -284,6 +284,31 @@ def test_completeness_before_everything_was_sent_is_no_success() -> None:
     assert isinstance(step.error, ResumeError)
 
 
+def test_what_a_104_has_confirmed_is_not_missed_in_the_answer() -> None:
+    plan = Plan(url=URL, length=6, append_bytes=2)
+    held = Held(
+        upload_url=UPLOAD,
+        protocol=Protocol.IETF,
+        interop_version=10,
+        checksum=None,
+        confirmed=0,
+        sent=0,
+    )
+    state, _ = machine.go_on(plan, held)
+    state, step = machine.step(state, Reply(status=204, offset=0, complete=False), 0.0)
+    assert isinstance(step, Send)
+    assert (step.start, step.stop) == (0, 2)
+    state, step = machine.step(state, Interim(offset=2), 0.0)
+    assert step == Stay()
+    state, step = machine.step(state, Reply(status=204, offset=2, complete=False), 0.0)
+    assert isinstance(step, Send)
+    assert (step.start, step.stop) == (2, 4)
+    # Nothing taken is a success of nothing, and is not tried again at once.
+    assert isinstance(
+        machine.step(state, Reply(status=204, offset=2, complete=False), 0.0)[1], Wait
+    )
+
+
 def test_limits_that_come_late_are_heard() -> None:
     limits = UploadLimits(max_size=10)
     _, step = run(Plan(url=URL, length=100), IETF, Interim(location=UPLOAD, limits=limits))

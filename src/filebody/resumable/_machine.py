@@ -51,7 +51,7 @@ def begin(plan: Plan, offer: Offer | None = None) -> tuple[State, NextStep]:
 
     Args:
         plan: What is wanted.
-        offer: What the server offers, if it was asked already; then `plan.protocol` is not AUTO.
+        offer: What the server offers, if it was asked already.
     """
     state = State(
         plan=plan,
@@ -204,7 +204,8 @@ def _carry_out(state: State, verdict: Verdict, now: float) -> tuple[State, NextS
     if verdict.event in {Event.UNSURE, Event.AGAIN}:
         return _later(attrs.evolve(state, phase=phase), verdict, now)
     if verdict.event is Event.OFFSET and before.phase is Phase.APPENDING:
-        if state.confirmed <= before.confirmed:
+        # A 104 may have said so before: then there is nothing new in the answer.
+        if state.confirmed <= before.request.start:
             # It took nothing, and called that a success.
             problem = _nothing_taken(state)
             unsure = Verdict(state, Event.UNSURE, error=problem)
