@@ -1,12 +1,12 @@
 """Uploads that survive failures: tus 1.0 and the IETF's Resumable Uploads for HTTP."""
 
 from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, Prefix
-from filebody.resumable._driver import cancel, upload
+from filebody.resumable._driver import cancel, discover, upload
 from filebody.resumable._identity import SourceIdentity
 from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._state import Held
-from filebody.resumable._values import Protocol
+from filebody.resumable._values import Offer, Protocol
 
 __all__ = [
     "Checkpoint",
@@ -14,11 +14,13 @@ __all__ = [
     "Held",
     "Notice",
     "NoticeKind",
+    "Offer",
     "Outcome",
     "Part",
     "Prefix",
     "Protocol",
     "SourceIdentity",
     "cancel",
+    "discover",
     "upload",
 ]

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import attrs
 
+from filebody.agent._origin import parse_target
 from filebody.resumable._identity import SourceIdentity
 from filebody.resumable._lock import FileLock
 from filebody.resumable._state import Held
@@ -183,6 +184,15 @@ class Checkpoints:
         except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
             return None
         return checkpoint if checkpoint.id == name else None
+
+    def find(self, source: str | os.PathLike[str], url: str) -> Checkpoint | None:
+        """The checkpoint of a file that goes to a URL, if there is one.
+
+        Raises:
+            UsageError: That is no URL.
+        """
+        name = upload_id(os.path.realpath(os.fspath(source)), parse_target(url).url)
+        return self.load(name)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write it so that either this or what was there before survives a crash.

@@ -3,24 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
-from filebody.agent import Options, UploadAgent
+from filebody.agent import Options, Response, UploadAgent
 from filebody.agent._origin import parse_target
 from filebody.body import as_body
 from filebody.errors import UploadLocked, UsageError
 from filebody.progress import Progress
+from filebody.resumable import _machine as machine
+from filebody.resumable._answer import drain
 from filebody.resumable._checkpoint import Checkpoint, Checkpoints
 from filebody.resumable._notice import Notice
 from filebody.resumable._outcome import Outcome
+from filebody.resumable._replies import lookup_in, read_reply
 from filebody.resumable._runner import Way
+from filebody.resumable._state import Plan
 from filebody.resumable._upload import Upload, Wishes, forget, in_thread
-from filebody.resumable._values import Protocol
+from filebody.resumable._values import NO_OFFER, Kind, Offer, Protocol, Send
 
-__all__ = ["cancel", "upload"]
+__all__ = ["cancel", "discover", "upload"]
+
+
+def discover(
+    agent: UploadAgent,
+    url: str | bytes,
+    *,
+    headers: Headers | None = None,
+    options: Options | None = None,
+) -> Deferred[Offer]:
+    """Ask a server which protocols for resumable uploads it offers, once.
+
+    Args:
+        agent: Sends the request.
+        url: Where an upload would go.
+        headers: Further fields; those about the content, and conditions, are left out.
+        options: Instead of the agent's.
+
+    Returns:
+        Fires with what it offers; a server that refuses to say offers nothing. Fails with a
+        `TransferError` if it cannot be asked.
+
+    Source: tus 1.0.0, OPTIONS; draft-ietf-httpbis-resumable-upload, section 4.1.4.
+    """
+    way = Way(agent, parse_target(url), headers or Headers(), options or agent.options)
+    return Deferred.fromCoroutine(_discover(way))
+
+
+async def _discover(way: Way) -> Offer:
+    _, first = machine.begin(Plan(url=way.target.url, length=None))
+    asking = cast("Send", first)
+    url, is_same = way.url_of(asking.url)
+    fields = way.headers_of(asking, is_same=is_same)
+    asked = way.agent.request(asking.method.encode("ascii"), url, fields, options=way.options)
+    response = cast("Response", await asked)
+    await drain(response)
+    reply = read_reply(
+        response.code,
+        lookup_in(response.headers),
+        kind=Kind.DISCOVER,
+        protocol=Protocol.AUTO,
+        url=way.target.url,
+        detail="",
+        date_seconds=0.0,
+    )
+    return reply.offer or NO_OFFER
 
 
 def upload(
@@ -37,6 +86,7 @@ def upload(
     verify_prefix: bool = False,
     checksum: bool = False,
     append_bytes: int | None = None,
+    offer: Offer | None = None,
     give_up_after_seconds: float = 600.0,
     wait_for_lock: bool = False,
     options: Options | None = None,
@@ -65,6 +115,7 @@ def upload(
             it. Costs reading everything twice; without it the file's identity decides.
         checksum: Have the server check each request, where it can (tus). Costs the same.
         append_bytes: How much to send with one request at most; None for as much as there is.
+        offer: What `discover` has found; without it the server is asked.
         give_up_after_seconds: For how long to go on trying without progress.
         wait_for_lock: If another process sends the same file to the same URL: wait for it, instead
             of failing.
@@ -96,6 +147,7 @@ def upload(
         wait_for_lock=wait_for_lock,
         give_up_after_seconds=give_up_after_seconds,
         append_bytes=append_bytes,
+        offer=offer,
     )
     if parallel < 1:
         raise UsageError(f"an upload has 1 part or more, not {parallel}")

@@ -82,7 +82,7 @@ class Keeper:
         parts[number] = attrs.evolve(parts[number], held=state.held)
         expires_at = state.expires_at or self.checkpoint.expires_at
         self._set(attrs.evolve(self.checkpoint, parts=tuple(parts), expires_at=expires_at))
-        if self._timer is None and self.checkpoint != self._written:
+        if self._timer is None and self.checkpoint != self._written and self._has_begun:
             self._timer = self._reactor.callLater(_PERIOD_SECONDS, self._due)
 
     def cut(self, parts: tuple[Part, ...]) -> None:
@@ -110,6 +110,11 @@ class Keeper:
         if timer is not None:
             timer.cancel()
         await self._turn.run(self._in_thread, self._end, forget)
+
+    @property
+    def _has_begun(self) -> bool:
+        """Whether the server has anything that could be resumed."""
+        return any(part.held is not None for part in self.checkpoint.parts)
 
     def _set(self, checkpoint: Checkpoint) -> None:
         if checkpoint.parts != self.checkpoint.parts:
@@ -142,7 +147,7 @@ class Keeper:
         try:
             if forget:
                 self._store.remove(self.checkpoint.id)
-            elif self.checkpoint != self._written and any(p.held for p in self.checkpoint.parts):
+            elif self.checkpoint != self._written and self._has_begun:
                 self._store.save(self.checkpoint)
         finally:
             self._lock.release()

@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
+from twisted.web.http_headers import Headers
+
 from filebody.agent import Informational
 from filebody.agent._origin import parse_target
 from filebody.errors import UsageError
@@ -21,10 +23,20 @@ from filebody.wire import (
     parse_tus_size,
 )
 
-__all__ = ["read_interim", "read_reply"]
+__all__ = ["lookup_in", "read_interim", "read_reply"]
 
 # Answers the value of a field, lines that were repeated joined by commas; None if it is absent.
 Lookup = Callable[[str], str | None]
+
+
+def lookup_in(headers: Headers) -> Lookup:
+    """The fields of a header section."""
+
+    def field(name: str) -> str | None:
+        values = headers.getRawHeaders(name.encode("ascii"))
+        return None if values is None else ", ".join(value.decode("latin-1") for value in values)
+
+    return field
 
 
 def read_reply(

@@ -25,7 +25,7 @@ from filebody.resumable import _machine as machine
 from filebody.resumable._answer import drain, read_detail
 from filebody.resumable._counted import CountedBody
 from filebody.resumable._notice import Notice, NoticeKind
-from filebody.resumable._replies import read_interim, read_reply
+from filebody.resumable._replies import lookup_in, read_interim, read_reply
 from filebody.resumable._source import Source
 from filebody.resumable._state import State
 from filebody.resumable._values import (
@@ -247,15 +247,9 @@ class Runner:
         if response.code >= 300 and send.kind is not Kind.DISCOVER:
             self._is_read = True
             detail = await read_detail(response)
-        known = response.headers
-
-        def field(name: str) -> str | None:
-            values = known.getRawHeaders(name.encode("ascii"))
-            return None if values is None else ", ".join(v.decode("latin-1") for v in values)
-
         reply = read_reply(
             response.code,
-            field,
+            lookup_in(response.headers),
             kind=send.kind,
             protocol=self.state.protocol,
             url=response.url,

@@ -27,7 +27,7 @@ from filebody.resumable._runner import Observer, Runner, Way
 from filebody.resumable._source import RangeSource, Source
 from filebody.resumable._spool import SpoolSource
 from filebody.resumable._state import Plan, State
-from filebody.resumable._values import NextStep, Protocol, Send
+from filebody.resumable._values import NextStep, Offer, Protocol, Send
 from filebody.wire import format_metadata
 
 __all__ = ["Upload", "Wishes", "forget", "in_thread"]
@@ -53,6 +53,7 @@ class Wishes:
     wait_for_lock: bool = False
     give_up_after_seconds: float = 600.0
     append_bytes: int | None = None
+    offer: Offer | None = None
 
 
 async def forget(way: Way, checkpoint: Checkpoint, *, seconds: float) -> None:
@@ -195,7 +196,7 @@ class Upload:
         if found is not None and found.outdated is not None:
             await self._end_outdated(found.outdated)
         runner = self._runner(self._source(None), 0, None)
-        first = machine.begin(self._plan())
+        first = machine.begin(self._plan(), self._wishes.offer)
         state = await runner.run(first, lambda state: state.phase is not Phase.DISCOVERING)
         count = self._part_count()
         is_tus = state.phase is Phase.CREATING and state.protocol is Protocol.TUS
