@@ -27,7 +27,7 @@ def help_text(*command: str) -> str:
 
 
 class _CommandHelp(SphinxDirective):
-    optional_arguments = 1
+    optional_arguments = 2
 
     def run(self) -> list[nodes.Node]:
         text = help_text(*self.arguments)

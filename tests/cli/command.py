@@ -22,12 +22,19 @@ from filebody.cli import main
 
 TIMEOUT_SECONDS = 60.0
 PROGRAM = [sys.executable, "-m", "filebody"]
+# Where the command keeps what it has to remember, in the directory that it runs in.
+STATE = ".state"
 # Twisted keeps one descriptor in reserve for as long as the process lives.
 WARNINGS = "error,ignore:unclosed file <_io.TextIOWrapper name='/dev/null':ResourceWarning"
 
 
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's, without what would change the command's ways."""
+def environment(
+    more: Mapping[str, str] | None = None, *, home: Path | None = None
+) -> dict[str, str]:
+    """This process's, without what would change the command's ways.
+
+    What the command has to remember it keeps in a directory of `home`.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -37,7 +44,8 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     if "PYTHONPATH" in kept:  # the command runs in other directories
         paths = kept["PYTHONPATH"].split(os.pathsep)
         kept["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, paths))
-    return {**kept, "TERM": "xterm", "PYTHONWARNINGS": WARNINGS, **(more or {})}
+    state = {} if home is None else {"XDG_STATE_HOME": os.path.abspath(home / STATE)}
+    return {**kept, **state, "TERM": "xterm", "PYTHONWARNINGS": WARNINGS, **(more or {})}
 
 
 @attrs.frozen
@@ -73,7 +81,7 @@ def run(
     done = subprocess.run(
         [*PROGRAM, *[os.fspath(argument) for argument in arguments]],
         cwd=cwd,
-        env=environment(env),
+        env=environment(env, home=cwd),
         input=stdin,
         capture_output=True,
         timeout=TIMEOUT_SECONDS,
@@ -88,7 +96,7 @@ def run_here(*arguments: str, cwd: Path) -> Outcome:
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(cwd),
-        mock.patch.dict(os.environ, environment(), clear=True),
+        mock.patch.dict(os.environ, environment(home=cwd), clear=True),
         dispositions(),
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
@@ -102,7 +110,7 @@ def python(code: str, *arguments: str, cwd: Path) -> Outcome:
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments],
         cwd=cwd,
-        env=environment(),
+        env=environment(home=cwd),
         capture_output=True,
         timeout=TIMEOUT_SECONDS,
         text=True,
@@ -196,7 +204,7 @@ def started(
         process = subprocess.Popen(
             [*PROGRAM, *[os.fspath(argument) for argument in arguments]],
             cwd=cwd,
-            env=environment(env),
+            env=environment(env, home=cwd),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -52,6 +52,18 @@ def test_when_all_is_sent() -> None:
     assert "waiting" in rendered(Line("a", Progress(5, 5, 1.0), 5.0), 80)
 
 
+def test_what_was_there_before_took_no_time() -> None:
+    pace = Pace()
+    for second in (1.0, 2.0):
+        sent = 90 * MIB + int(second * 100)
+        pace.add(Progress(sent, 100 * MIB, second, sent, sent, 90 * MIB))
+    assert pace.bytes_per_second == pytest.approx(100.0)
+    progress = Progress(91 * MIB, 100 * MIB, 2.0, 91 * MIB, 90 * MIB, 90 * MIB)
+    shown = rendered(Line("movie.mp4", progress, 1.0 * MIB), 100)
+    for fact in (" 91%", "91.0 MiB/100.0 MiB", "1.0 MiB/s", "ETA 0:09", "90.0 MiB"):
+        assert fact in shown
+
+
 def test_pace_follows_the_last_seconds() -> None:
     pace = Pace()
     assert pace.bytes_per_second is None

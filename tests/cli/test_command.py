@@ -41,6 +41,7 @@ def test_help_of_send(option: str, tmp_path: Path) -> None:
         "Examples",
         "What is sent",
         "Where to, and whom to trust",
+        "Resuming after failures",
         "How fast, how long, how often",
         "What is shown",
     ]
@@ -91,7 +92,7 @@ from filebody.cli import _exchange, main
 async def fault(self, *arguments):
     raise ZeroDivisionError("two\\nlines")
 
-_exchange.Exchange._talk = fault
+_exchange.Exchange._do = fault
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -59,7 +59,7 @@ def test_a_resumable_upload_that_is_cut_off(tmp_path: Path) -> None:
             )
             assert connection.recv(12) == b"HTTP/1.1 100"
             connection.sendall(b"12345")
-        assert " of file of 127.0.0.1:" in running.line("err")
+        assert " of file from 127.0.0.1:" in running.line("err")
 
 
 @pytest.mark.parametrize("time", ["", "x", "-1s", "7 d", "1w", "d"])
@@ -206,7 +206,7 @@ def test_a_reader_of_the_output_that_went_away(
     with subprocess.Popen(
         [*PROGRAM, "receive", "inbox", "--port", str(port), *option],
         cwd=tmp_path,
-        env=environment(),
+        env=environment(home=tmp_path),
         stdout=writing,
         stderr=subprocess.PIPE,
         text=True,

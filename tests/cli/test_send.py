@@ -159,7 +159,7 @@ def test_stdin_that_is_a_file_has_a_length(tmp_path: Path) -> None:
         done = subprocess.run(
             [*PROGRAM, "send", "-", f"{server.url}x"],
             stdin=file,
-            env=environment(),
+            env=environment(home=tmp_path),
             timeout=60,
             capture_output=True,
         )
@@ -173,7 +173,7 @@ def test_stdin_that_is_closed(tmp_path: Path) -> None:
     done = subprocess.run(
         ["sh", "-c", f"{command} send - http://127.0.0.1:9/x <&-"],
         cwd=tmp_path,
-        env=environment(),
+        env=environment(home=tmp_path),
         timeout=60,
         capture_output=True,
         text=True,
@@ -310,7 +310,7 @@ def test_a_reader_of_the_output_that_went_away(option: tuple[str, ...], tmp_path
         done = subprocess.run(
             [*PROGRAM, "send", *option, "f"],
             cwd=tmp_path,
-            env=environment(),
+            env=environment(home=tmp_path),
             stdout=writing,
             stderr=subprocess.PIPE,
             timeout=60,
@@ -330,7 +330,7 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         done = subprocess.run(
             [*PROGRAM, "send", "--json", "f", "g"],
             cwd=tmp_path,
-            env=environment(),
+            env=environment(home=tmp_path),
             stdout=full,
             stderr=subprocess.PIPE,
             timeout=60,

@@ -11,7 +11,7 @@ from tests.cli.server import Peer, serving
 
 SIZE = 32 * 1024 * 1024
 # The file is opened when its first byte is to be sent; a change before that is noticed there.
-AT_ONCE = ("--expect100-timeout", "0")
+AT_ONCE = ("--no-resume", "--expect100-timeout", "0")
 
 
 class Gate:

@@ -73,7 +73,7 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "--proxy", "http://h:1", "f"], "without a URL"),
         (["sned", "f"], "did you mean send?"),
         (["recieve", "f"], "did you mean receive?"),
-        (["xyzzy"], "there are send and receive"),
+        (["xyzzy"], "there are send, receive and uploads"),
         (["--nope"], "--nope"),
     ],
 )
@@ -182,13 +182,13 @@ def test_refused_early(large_file: Path) -> None:
             pass
 
     with serving(script) as server:
-        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+        outcome = run("send", "--no-resume", large_file, server.url, cwd=large_file.parent)
     failing(outcome, 22, "413", "No more than a thousand", f"of {LARGE:,} bytes", "longer than")
 
 
 def test_refused_early_by_the_receiver(tmp_path: Path, large_file: Path) -> None:
     with receiving(tmp_path / "inbox", "--max-size", "1M") as (running, url):
-        outcome = run("send", large_file, url, cwd=tmp_path)
+        outcome = run("send", "--no-resume", large_file, url, cwd=tmp_path)
         running.interrupt()
         assert running.end().code == 0
     failing(outcome, 22, "413")
@@ -201,7 +201,7 @@ def test_success_before_the_end_is_none(large_file: Path) -> None:
         peer.answer(200)
 
     with serving(script, buffer_bytes=1 << 16) as server:
-        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+        outcome = run("send", "--no-resume", large_file, server.url, cwd=large_file.parent)
     failing(outcome, 55, "answered 200 before it had everything", "its log says more")
 
 
@@ -212,7 +212,7 @@ def test_early_success_of_a_server_that_takes_everything(large_file: Path) -> No
         peer.body()
 
     # Instead of a 100 (Continue) it would mean that the file is not wanted.
-    options = ("--json", "--expect100-timeout", "0")
+    options = ("--no-resume", "--json", "--expect100-timeout", "0")
     with serving(script) as server:
         outcome = run("send", *options, large_file, server.url, cwd=large_file.parent)
     assert (outcome.code, outcome.objects[0]["bytes"]) == (0, LARGE)
@@ -226,7 +226,7 @@ def test_success_without_having_asked_for_the_file(large_file: Path) -> None:
         peer.body()
 
     with serving(script) as server:
-        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+        outcome = run("send", "--no-resume", large_file, server.url, cwd=large_file.parent)
     failing(outcome, 55, "answered 200 before it had everything")
     assert not server.requests[0].is_complete
 
@@ -236,7 +236,7 @@ def test_lost_on_the_way(large_file: Path) -> None:
         peer.head()
 
     with serving(script, buffer_bytes=1 << 16) as server:
-        outcome = run("send", large_file, server.url, cwd=large_file.parent)
+        outcome = run("send", "--no-resume", large_file, server.url, cwd=large_file.parent)
     failing(outcome, 55, "closed the connection before it had everything", f"of {LARGE:,} bytes")
 
 

@@ -57,7 +57,8 @@ def test_too_large(
     content.write_file(tmp_path / "source", seed=7, size=LIMIT_BYTES * 8)
     store = stores.get(kind, is_limited=True)
     url = store.url("large", tls=tls)
-    outcome = run("send", "--cacert", certificates.authority, "source", url, cwd=tmp_path)
+    options = ("--no-resume", "--cacert", certificates.authority)
+    outcome = run("send", *options, "source", url, cwd=tmp_path)
     assert (outcome.code, outcome.out) == (22, ""), outcome.err
     assert f"{url} answered 413 " in outcome.error
     assert "it is longer than the server takes" in outcome.error

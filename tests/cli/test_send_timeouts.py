@@ -79,7 +79,8 @@ def test_stall(option: tuple[str, str], words: str, large_file: Path) -> None:
         assert is_over.wait(30)
 
     with serving(script, buffer_bytes=1 << 16) as server:
-        outcome = run("send", *option, large_file, server.url, cwd=large_file.parent)
+        command = ("send", "--no-resume", *option, large_file, server.url)
+        outcome = run(*command, cwd=large_file.parent)
         is_over.set()
     late(outcome, words, f"of {LARGE:,} bytes")
     assert not server.requests[0].is_complete

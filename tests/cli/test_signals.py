@@ -46,7 +46,9 @@ def test_send_to_a_server(number: int, code: int, tmp_path: Path) -> None:
     (tmp_path / "next").touch()
     with (
         serving(script, buffer_bytes=1 << 16) as server,
-        started("send", "--json", "large", "next", server.url, cwd=tmp_path) as running,
+        started(
+            "send", "--no-resume", "--json", "large", "next", server.url, cwd=tmp_path
+        ) as running,
     ):
         assert has_begun.wait(30)
         running.interrupt(number)
@@ -285,7 +287,7 @@ def test_ctrl_c_while_it_is_still_being_loaded(tmp_path: Path) -> None:
         done = subprocess.run(
             [sys.executable, "-c", IMPORTING],
             cwd=tmp_path,
-            env=environment(),
+            env=environment(home=tmp_path),
             capture_output=True,
             timeout=60,
         )

@@ -323,7 +323,7 @@ def test_receive(tmp_path: Path) -> None:
         make(tmp_path / "one", 1000)
         url = command.split()[-1]
         done = subprocess.run(
-            [*PROGRAM, "send", "one", url], cwd=tmp_path, env=environment(), timeout=60
+            [*PROGRAM, "send", "one", url], cwd=tmp_path, env=environment(home=tmp_path), timeout=60
         )
         assert done.returncode == 0
         window.wait_for(r"stored one: 1000 B in .*, sha256 [0-9a-f]{12}…, from 127\.0\.0\.1:\d+")

@@ -19,6 +19,7 @@ __all__ = ["Bar", "Line", "Pace"]
 
 # Long enough to be read, short enough to follow the network.
 _WINDOW_SECONDS = 4.0
+_WIDE_COLUMNS = 90
 _NARROW_COLUMNS = 64
 _TINY_COLUMNS = 34
 _WIDEST_BAR = 40
@@ -32,9 +33,11 @@ class Pace:
 
     def add(self, progress: Progress) -> None:
         """Take a look at how far it is."""
-        if progress.reached_bytes < self._seen[-1][1]:  # another attempt, from the beginning
+        # What the server had before took no time.
+        reached = max(0, progress.reached_bytes - progress.resumed_bytes)
+        if reached < self._seen[-1][1]:  # another attempt, from the beginning or from before
             self._seen.clear()
-        self._seen.append((progress.elapsed_seconds, progress.reached_bytes))
+        self._seen.append((progress.elapsed_seconds, reached))
         while len(self._seen) > 2 and self._seen[-1][0] - self._seen[1][0] >= _WINDOW_SECONDS:
             self._seen.popleft()
 
@@ -65,7 +68,9 @@ class Line:
         """Lay it out; what matters less is left out first."""
         width = options.max_width - 1  # some terminals wrap when the last column is used
         is_narrow = width < _NARROW_COLUMNS
-        facts = self._facts(is_narrow=is_narrow, is_tiny=width < _TINY_COLUMNS)
+        facts = self._facts(
+            is_wide=width >= _WIDE_COLUMNS, is_narrow=is_narrow, is_tiny=width < _TINY_COLUMNS
+        )
         rest = width - sum(len(fact) + 1 for fact in facts)
         grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
         cells: list[Text | ProgressBar] = []
@@ -84,7 +89,7 @@ class Line:
         grid.add_row(*cells, *map(Text, facts))
         yield grid
 
-    def _facts(self, *, is_narrow: bool, is_tiny: bool) -> list[str]:
+    def _facts(self, *, is_wide: bool, is_narrow: bool, is_tiny: bool) -> list[str]:
         progress = self.progress
         fraction = progress.fraction
         speed = rate(self.bytes_per_second)
@@ -104,7 +109,10 @@ class Line:
         # Of constant width, so that nothing jumps: the longest are "1023.9 MiB" and that a second.
         done = f"{size(progress.reached_bytes):>10}/{size(progress.total_bytes)}"
         left = "waiting " if is_sent else f"ETA {left}"
-        return [percent, done, f"{speed:>12}", left]
+        facts = [percent, done, f"{speed:>12}", left]
+        if progress.confirmed_bytes and is_wide:
+            facts.append(f"confirmed {size(progress.confirmed_bytes):>10}")
+        return facts
 
     @property
     def _left_seconds(self) -> float | None:

@@ -24,6 +24,9 @@ class Reached:
         coding: How it was compressed on the way, or None.
         encoded_bytes: How many bytes the coding has made of the content; None without one.
         is_form: Whether it is a form.
+        resumed_bytes: How many of them the server had before.
+        protocol: By which protocol for resumable uploads, or None.
+        upload_id: Under which name it can be resumed, or None if it cannot.
     """
 
     sent_bytes: int = 0
@@ -33,6 +36,9 @@ class Reached:
     coding: str | None = None
     encoded_bytes: int | None = None
     is_form: bool = False
+    resumed_bytes: int = 0
+    protocol: str | None = None
+    upload_id: str | None = None
 
 
 class HashedBody(Body):
@@ -94,6 +100,11 @@ class Load:
             self._content if coding is None else HashedBody(EncodedBody(self._content, coding))
         )
         self.body: Body = self._encoded
+
+    @property
+    def content(self) -> Body:
+        """What is to arrive, as it was given."""
+        return self._content.body
 
     @property
     def fields(self) -> list[tuple[str, str]]:

@@ -26,6 +26,7 @@ from filebody.errors import (
     ProxyError,
     RemoteError,
     ResponseTimeout,
+    ResumeError,
     StallTimeout,
     TLSError,
     TLSTimeout,
@@ -33,6 +34,7 @@ from filebody.errors import (
     TransferError,
     TransferTimeout,
     UsageError,
+    WrongOffset,
 )
 
 __all__ = ["failure_line", "retry_line", "status_words"]
@@ -79,6 +81,7 @@ _TRANSFER_ADVICE: tuple[tuple[type[TransferError], str], ...] = (
     (ProtocolError, "check scheme and port"),
     (EarlySuccess, "its log says more"),
 )
+_RESUMABLE = (RemoteError, TransferError, Interrupted)
 _OTHER_NAME = frozenset({62, 64})  # X509_verify_cert(3): hostname or address mismatch
 
 
@@ -133,6 +136,8 @@ def failure_line(
                 f"sent: its sha-256 is {error.received.hex()}, but {error.sent.hex()} was sent; "
                 "send it again"
             )
+        case ResumeError() if error.status < 400:
+            line = f"{url} cannot take {source} ({after}): {error.detail}"
         case RemoteError():
             line = f"{url} answered {status_words(error.status)} to {source} {after}"
             line += f": {error.detail}" if error.detail else ""
@@ -147,12 +152,24 @@ def failure_line(
             line = _with(line, _transfer_advice(error, is_sent=is_sent))
         case Interrupted():
             line = (
-                f"interrupted while sending {source} to {url}, {after}: the upload is not "
-                "complete; run the command again to send it whole"
+                f"interrupted while sending {source} to {url}, {after}: the upload is not complete"
             )
+            if reached.upload_id is None:
+                line += "; run the command again to send it whole"
         case _:
             line = f"cannot send {source} to {url} ({after}): {error}"
+    if reached.upload_id is not None:
+        line = _with(line, _resuming_advice(error, reached.upload_id))
     return one_line(line)
+
+
+def _resuming_advice(error: Exception, upload_id: str) -> str | None:
+    if isinstance(error, WrongOffset):
+        return f"filebody uploads cancel {upload_id}"
+    if isinstance(error, _RESUMABLE):
+        again = f"filebody uploads resume {upload_id}"
+        return f"to resume it, give the same command again, or: {again}"
+    return None
 
 
 def retry_line(

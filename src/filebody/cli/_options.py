@@ -10,15 +10,28 @@ from typing import Any
 import attrs
 
 from filebody.agent import Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
+from filebody.cli._course import Resumption
 from filebody.cli._form import parse_part
 from filebody.cli._plan import plan
 from filebody.cli._sources import Source
 from filebody.cli._targets import Target, parse_header
 from filebody.cli._trust import trust
-from filebody.cli._words import checked_seconds, parse_rate
+from filebody.cli._words import LONGEST_SECONDS, checked_seconds, parse_rate
 from filebody.errors import UsageError
 
-__all__ = ["SendOptions", "send_options"]
+__all__ = ["SendOptions", "resume_options", "send_options"]
+
+# What cannot be said of an upload any more when it was begun, and what does not matter.
+_OF_WHAT_IS_BEGUN: Mapping[str, Any] = {
+    "form": (),
+    "compress": None,
+    "method": None,
+    "allow_changes": False,
+    "resume": True,
+    "parallel": 1,
+    "retry": 0,
+    "expect100_timeout": 0.0,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +48,7 @@ class SendOptions:
         proxy: Which ones to go through.
         rate_limit: How fast all files may be together; None for no limit.
         exchange: What the agent is asked for with each file.
+        resumption: Whether uploads are to be resumable, and how.
         allow_changes: Whether files may change while they are sent.
         fail_early: Whether to stop at the first failure.
         quiet: Errors only.
@@ -51,6 +65,7 @@ class SendOptions:
     proxy: Proxies
     rate_limit: RateLimit | None
     exchange: Options
+    resumption: Resumption
     allow_changes: bool
     fail_early: bool
     quiet: bool
@@ -70,19 +85,45 @@ def send_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> Se
     """
     parts = [parse_part(text) for text in given["form"]]
     sources, target = plan(given["arguments"], parts, given["name"])
+    return _options(given, sources, target, warn)
+
+
+def resume_options(
+    given: Mapping[str, Any], target: Target, *, warn: Callable[[str], None]
+) -> SendOptions:
+    """Read the options for what was begun, and is known by its checkpoint.
+
+    Args:
+        given: As the command's parser has them, by their names.
+        target: Where it goes.
+        warn: See `send_options`.
+
+    Raises:
+        UsageError: They make no sense, alone or together.
+    """
+    return _options({**_OF_WHAT_IS_BEGUN, **given}, (), target, warn)
+
+
+def _options(
+    given: Mapping[str, Any],
+    sources: Sequence[Source],
+    target: Target | None,
+    warn: Callable[[str], None],
+) -> SendOptions:
     if given["insecure"] and target is not None and target.scheme == "https":
         warn(f"filebody: --insecure: whoever answers for {target.authority} is believed")
     rate = parse_rate(given["limit_rate"]) if given["limit_rate"] is not None else None
     return SendOptions(
         sources=sources,
         target=target,
-        method=(given["method"] or ("POST" if parts else "PUT")).upper(),
+        method=(given["method"] or ("POST" if given["form"] else "PUT")).upper(),
         coding=given["compress"],
         fields=_fields(given, target),
         tls=trust(given["cacert"], insecure=given["insecure"]),
         proxy=_proxies(given["proxy"], target),
         rate_limit=RateLimit(rate) if rate is not None else None,
         exchange=_exchange(given),
+        resumption=_resumption(given, target),
         allow_changes=given["allow_changes"],
         fail_early=given["fail_early"],
         quiet=given["quiet"],
@@ -126,6 +167,35 @@ def _exchange(given: Mapping[str, Any]) -> Options:
         # Who asks for retries was told what they may mean for POST and PATCH.
         retries=Retries(limit=retries, any_method=retries > 0),
         redirects=_count(given, "max_redirects"),
+    )
+
+
+def _resumption(given: Mapping[str, Any], target: Target | None) -> Resumption:
+    wish, parallel = given["resume"], int(given["parallel"])
+    if parallel < 1:
+        raise UsageError(f"--parallel is {parallel}: it must be 1 or more")
+    if parallel > 1:
+        if wish is False:
+            raise UsageError("--parallel needs what --no-resume turns off: leave out one of them")
+        wish = True
+    reasons = (
+        (target is None, "the receiver that is used without a URL ends with the command"),
+        (bool(given["form"]), "a form is sent in one request"),
+        (given["compress"] is not None, "what is compressed on the way is sent in one request"),
+        (given["allow_changes"], "a file that changes cannot be resumed"),
+        ((given["method"] or "").upper() == "PATCH", "PATCH means something of its own there"),
+    )
+    reason = next((words for is_so, words in reasons if is_so), None)
+    if wish and reason is not None:
+        option = "--parallel" if parallel > 1 else "--resume"
+        raise UsageError(f"{option} cannot be used here: {reason}")
+    if wish is None and (reason is not None or given["method"] not in {None, "PUT"}):
+        wish = False
+    return Resumption(
+        wish=wish,
+        parallel=parallel,
+        give_up_after_seconds=_seconds(given, "give_up_after") or LONGEST_SECONDS,
+        verify_prefix=given["verify_prefix"],
     )
 
 

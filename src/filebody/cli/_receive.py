@@ -149,9 +149,8 @@ def _line(event: ReceiverEvent) -> str:
             return f"aborted {event.name} of {event.peer} after {count}: {event.reason}"
         case Interrupted():
             count = bytes_count(event.offset)
-            return (
-                f"kept {count} of {event.name} of {event.peer}, to be gone on with: {event.reason}"
-            )
+            what = event.name or "a part of a file"
+            return f"kept {count} of {what} from {event.peer}, to be resumed: {event.reason}"
 
 
 def _facts(event: ReceiverEvent) -> dict[str, object]:

@@ -7,61 +7,102 @@ import time
 from collections.abc import Coroutine, Sequence
 from typing import Any
 
+import attrs
 from twisted.internet.defer import Deferred
 
-from filebody.agent import UploadAgent
+from filebody.agent import Options, UploadAgent
+from filebody.cli._course import (
+    Asking,
+    Course,
+    begun_course,
+    is_regular,
+    offered_course,
+)
 from filebody.cli._exchange import Exchange
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
-from filebody.cli._load import Reached
+from filebody.cli._job import Job
+from filebody.cli._load import Load, Reached
 from filebody.cli._messages import failure_line
+from filebody.cli._notices import Notices
 from filebody.cli._options import SendOptions
+from filebody.cli._resumable import Resumable
 from filebody.cli._show import Result, Screen, Show
 from filebody.cli._sources import Source
 from filebody.cli._targets import Target
+from filebody.cli._verbose import Trace
 from filebody.errors import FilebodyError, RemoteError
+from filebody.resumable import Checkpoints, Offer
 
-__all__ = ["Sending"]
+__all__ = ["Item", "Sending"]
 
 _PRIVATE_DIRECTORY = "received"
 
 
-class Sending:
-    """One run of `filebody send`.
+@attrs.frozen
+class Item:
+    """One file of those that are sent.
 
-    Args:
-        options: What to do.
-        screen: Where to tell of it.
+    Attributes:
+        source: What.
+        target: Where to: its own URL, or that of a directory.
+        course: How, if that is known; else the server is asked.
     """
 
-    def __init__(self, options: SendOptions, screen: Screen) -> None:
+    source: Source
+    target: Target
+    course: Course | None = None
+
+
+class Sending:
+    """Sends all that was asked for, one after the other.
+
+    Args:
+        options: How.
+        screen: Where to tell of it.
+        items: What, and where to; None for what the options say.
+    """
+
+    def __init__(
+        self, options: SendOptions, screen: Screen, items: Sequence[Item] | None = None
+    ) -> None:
         self._options = options
+        self._items = items
         self._show = Show(screen, quiet=options.quiet, as_json=options.as_json)
         self._screen = screen
-        self._exchange: Exchange | None = None
+        self._notices = Notices(self._show.tell)
+        self._store = Checkpoints()
+        self._offer: Offer | None = None
+        self._job: Job | None = None
         self._stop: Interrupted | None = None
 
     def on_signal(self, number: int) -> None:
         """Stop sending: this file is not finished, and no other is begun."""
         if self._stop is None:
             self._stop = Interrupted(number)
-            if self._exchange is not None:
-                self._exchange.abort(self._stop)
+            if self._job is not None:
+                self._job.abort(self._stop)
 
     def run(self, reactor: Any) -> Coroutine[Deferred[Any], Any, int]:
         """Send them all; returns the exit code."""
-        if self._options.target is None:
+        options = self._options
+        if self._items is not None:
+            return self._send_all(reactor, self._items, options.fields)
+        if options.target is None:
             return self._send_here(reactor)
-        return self._send_all(reactor, self._options.target, self._options.fields)
+        return self._send_all(reactor, self._items_to(options.target), options.fields)
+
+    def _items_to(self, target: Target) -> list[Item]:
+        return [Item(source, target) for source in self._options.sources]
 
     async def _send_here(self, reactor: Any) -> int:
         from filebody.cli._here import receiving_here  # noqa: PLC0415 - few need a server
 
         async with receiving_here(reactor, _PRIVATE_DIRECTORY) as (url, token):
             fields = [*self._options.fields, ("Authorization", f"Bearer {token}")]
-            return await self._send_all(reactor, Target.parse(url), fields)
+            return await self._send_all(reactor, self._items_to(Target.parse(url)), fields)
 
     async def _send_all(
-        self, reactor: Any, target: Target, fields: Sequence[tuple[str, str]]
+        self, reactor: Any, items: Sequence[Item], fields: Sequence[tuple[str, str]]
     ) -> int:
         options = self._options
         results: list[Result] = []
@@ -69,20 +110,16 @@ class Sending:
         agent = UploadAgent(  # one for all: files to the same host share connections
             reactor, tls=options.tls, proxy=options.proxy, rate_limit=options.rate_limit
         )
-        for source in options.sources:
+        for item in items:
             if self._stop is not None:
                 break
-            if source.reads_stdin and sys.stdin is not None and sys.stdin.isatty():
+            if item.source.reads_stdin and sys.stdin is not None and sys.stdin.isatty():
                 self._screen.err("filebody: reading from the terminal; Ctrl-D ends the file")
-            results.append(
-                await self._send_one(reactor, agent, source, target.of(source.name), fields)
-            )
+            results.append(await self._send_one(agent, item, fields))
             if results[-1].code and options.fail_early:
                 break
         agent.close()
-        self._show.summarize(
-            results, planned=len(options.sources), seconds=time.monotonic() - started
-        )
+        self._show.summarize(results, planned=len(items), seconds=time.monotonic() - started)
         if self._stop is not None:
             if not results or results[-1].code != exit_code_of(self._stop):
                 self._screen.error("interrupted between two files; none was cut off")
@@ -90,41 +127,34 @@ class Sending:
         return next((result.code for result in results if result.code), ExitCode.OK)
 
     async def _send_one(
-        self,
-        reactor: Any,
-        agent: UploadAgent,
-        source: Source,
-        target: Target,
-        fields: Sequence[tuple[str, str]],
+        self, agent: UploadAgent, item: Item, fields: Sequence[tuple[str, str]]
     ) -> Result:
         """Send one file; if it is not sent, the result says why."""
-        options = self._options
-        is_ours = options.target is None
+        options, source = self._options, item.source
+        target = item.target.of(source.name)
+        is_ours = options.target is None and self._items is None
         place = f"{_PRIVATE_DIRECTORY}/{source.name}" if is_ours else target.shown
         began = time.monotonic()
-        exchange: Exchange | None = None
+        reached = Reached()
+        exchange: Exchange | Resumable | None = None
         error: FilebodyError | Interrupted | None = None
         try:
             load = source.load(coding=options.coding, allow_changes=options.allow_changes)
-            self._exchange = exchange = Exchange(
-                reactor,
-                agent=agent,
-                options=options.exchange,
-                method=options.method,
-                target=target,
-                fields=fields,
-                load=load,
-                show=self._show,
-                is_verbose=options.verbose,
-            )
+            reached = Reached(total_bytes=load.total_bytes)
             self._show.begin(source.shown, load.total_bytes)
+            course = await self._course_of(agent, load, item, fields)
+            if course is None:
+                exchange = self._plain(agent, began, target, fields, load)
+            else:
+                exchange = self._resumable(agent, course, fields, load, source)
+            self._job = exchange
             await exchange.run()
         except (FilebodyError, Interrupted) as failure:
             error = failure
         finally:
-            self._exchange = None
+            self._job = None
             self._show.leave()
-        reached = Reached() if exchange is None else exchange.reached
+        reached = reached if exchange is None else exchange.reached
         status = None if exchange is None else exchange.status
         result = Result(
             source=source.argument,
@@ -140,3 +170,83 @@ class Sending:
         )
         self._show.end(result)
         return result
+
+    async def _course_of(
+        self, agent: UploadAgent, load: Load, item: Item, fields: Sequence[tuple[str, str]]
+    ) -> Course | None:
+        """How to send it to be resumable; None for one request."""
+        resumption, target, name = self._options.resumption, item.target, item.source.name
+        if item.course is not None or resumption.wish is False:
+            return item.course
+        begun = begun_course(load.content, target, name, self._store)
+        if begun is not None or not resumption.is_for(load.content):
+            return begun
+        if self._offer is None:  # one answer for all files: they go to one place
+            trace = Trace(self._show.say) if self._options.verbose else None
+            exchange = attrs.evolve(self._options.exchange, listener=trace)
+            asking = Asking(agent, exchange, target.of(name), fields)
+            self._job = asking
+            await asking.run()
+            self._offer = asking.offer
+        course = offered_course(self._offer, load.content, target, name)
+        if course is None and resumption.wish:  # what the first request is answered with may tell
+            return Course(url=target.of(name).url)
+        return course
+
+    def _plain(
+        self,
+        agent: UploadAgent,
+        began: float,
+        target: Target,
+        fields: Sequence[tuple[str, str]],
+        load: Load,
+    ) -> Exchange:
+        options = self._options
+        has_asked = self._job is not None
+        return Exchange(
+            agent.reactor,
+            agent=agent,
+            options=_rest(options.exchange, began) if has_asked else options.exchange,
+            method=options.method,
+            target=target,
+            fields=fields,
+            load=load,
+            show=self._show,
+            is_verbose=options.verbose,
+        )
+
+    def _resumable(
+        self,
+        agent: UploadAgent,
+        course: Course,
+        fields: Sequence[tuple[str, str]],
+        load: Load,
+        source: Source,
+    ) -> Resumable:
+        options = self._options
+        is_kept = course.is_kept and is_regular(load.content)
+        self._notices.begin(
+            source.shown, load.total_bytes, is_begun=course.is_begun, is_kept=is_kept
+        )
+        return Resumable(
+            agent=agent,
+            options=options.exchange,
+            method=course.method or options.method,
+            course=course,
+            resumption=options.resumption,
+            fields=fields,
+            load=load,
+            show=self._show,
+            notices=self._notices,
+            store=self._store,
+            is_verbose=options.verbose,
+        )
+
+
+def _rest(options: Options, began: float) -> Options:
+    """Take off the time that the server was asked what it offers."""
+    timeouts = options.timeouts
+    if timeouts.total_seconds is None:
+        return options
+    rest = max(0.001, timeouts.total_seconds - (time.monotonic() - began))
+    return attrs.evolve(options, timeouts=attrs.evolve(timeouts, total_seconds=rest))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
-from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown, token
+from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown
+from filebody.cli._sending_options import PACE, PROXIES, RESUME, pace, peer, resume, verbose
 from filebody.cli._show import Screen
 
 __all__ = ["send"]
@@ -15,10 +15,8 @@ __all__ = ["send"]
 # The first one is what --compress alone means.
 _CODINGS = ("gzip", "zstd")
 
-# The headings of `--help`.
+# A heading of `--help`; see also `_sending_options`.
 _CONTENT = "What is sent"
-_PEER = "Where to, and whom to trust"
-_PACE = "How fast, how long, how often"
 
 _EXAMPLES = """\b
 Examples:
@@ -28,6 +26,7 @@ Examples:
   filebody send *.log https://host/logs/            several, each under its name
   tar c photos | filebody send - --name photos.tar http://host:8080/
   filebody send --form title=Sea --form file=@movie.mp4 https://host/upload
+  filebody send --parallel 4 backup.tar https://host/   in four parts at once
   filebody send --compress=zstd --retry 5 --limit-rate 2M big.csv https://host/in/
 """
 
@@ -44,11 +43,6 @@ Exit codes (of the first file that failed):
   130  stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
 """
 
-_PROXIES = """\
-  HTTPS_PROXY, http_proxy, ALL_PROXY   proxies for https://, http:// and both
-  NO_PROXY         hosts, domains and networks that need none, with commas; * for all
-"""
-
 
 class _Send(Sectioned):
     """Lets the coding of `--compress` be left out, which click would take from what follows."""
@@ -62,7 +56,7 @@ class _Send(Sectioned):
         return super().parse_args(ctx, args)
 
 
-@click.command(cls=_Send, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}{_PROXIES}")
+@click.command(cls=_Send, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}{PROXIES}")
 @click.argument("arguments", nargs=-1, metavar="SOURCE... [URL]")
 @option(
     "-F",
@@ -108,70 +102,45 @@ class _Send(Sectioned):
     section=_CONTENT,
     help="Send a file although it changes meanwhile.",
 )
-@token(_PEER)
+@peer
 @option(
-    "--cacert",
-    type=click.Path(path_type=Path),
-    section=_PEER,
-    help="PEM file of the authorities to trust, in place of the system's.",
-)
-@option("--insecure", is_flag=True, section=_PEER, help="Trust any certificate.")
-@option(
-    "--proxy",
-    metavar="URL",
-    section=_PEER,
-    help="http://host:port of the proxy to go through; '' for none. With a password it is better "
-    "in the environment.  [default: as the environment says]",
+    "--resume/--no-resume",
+    default=None,
+    section=RESUME,
+    help="Go on where it was, after a lost connection or when the same command is given again, if "
+    "the server can (tus, or the IETF's resumable uploads).  [default: files of 1 MiB or more]",
 )
 @option(
-    "--max-redirects",
+    "--parallel",
     type=int,
     metavar="N",
-    default=10,
+    default=1,
     show_default=True,
-    section=_PEER,
-    help="How many redirects to follow for a file; 0 for none. Credentials go to no other host.",
+    section=RESUME,
+    help="Send a file in N parts at once, where the server can join them (tus).",
 )
-@option(
-    "--limit-rate",
-    metavar="RATE",
-    section=_PACE,
-    help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",
-)
+@resume
 @option(
     "--retry",
     type=int,
     metavar="N",
     default=0,
     show_default=True,
-    section=_PACE,
+    section=PACE,
     help="Try a file again so often when there is no connection, it is lost, or the answer is 408, "
     "425, 429, 500, 502, 503 or 504; after 1 s, 2 s, 4 s, or what the server asks for. With POST "
-    "and PATCH, too, which a server may then do twice. Pipes cannot be sent again.",
-)
-@option("--fail-early", is_flag=True, section=_PACE, help="Stop at the first file that fails.")
-@seconds(
-    "--connect-timeout", 30, "For finding the host and connecting; as long again for TLS.", _PACE
+    "and PATCH, too, which a server may then do twice. Pipes cannot be sent again. "
+    "For resumable uploads --give-up-after counts instead.",
 )
 @seconds(
     "--expect100-timeout",
     1,
     "For the server to say that it wants a body of more than 1 MiB or of unknown length; then it "
     "is sent all the same. 0 does not ask.",
-    _PACE,
+    PACE,
 )
-@seconds(
-    "--stall-timeout", 60, "How long the server may take nothing, or pause in its answer.", _PACE
-)
-@seconds("--response-timeout", 300, "From the last byte to the beginning of the answer.", _PACE)
-@seconds("--max-time", None, "For all of a file, retries too.  [default: none]", _PACE)
-@option(
-    "-v",
-    "--verbose",
-    is_flag=True,
-    help="Show on standard error what happens: connections, requests (>) and answers (<), without "
-    "credentials.",
-)
+@pace
+@verbose
 @shown
 def send(**given: Any) -> int:
     """Send files to a URL.

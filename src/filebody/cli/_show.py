@@ -174,7 +174,7 @@ class Show:
         if planned < 2 or self._quiet or self._screen.terminal is None:
             return
         sent = [result for result in results if result.error is None]
-        count = sum(result.reached.sent_bytes for result in sent)
+        count = sum(result.reached.sent_bytes - result.reached.resumed_bytes for result in sent)
         words = [f"{len(sent)} of {planned} files sent"]
         if failed := len(results) - len(sent):
             words.append(f"{failed} failed")
@@ -192,7 +192,9 @@ def took(count: int, seconds: float) -> str:
 
 def _sent_line(result: Result) -> str:
     reached = result.reached
-    words = took(reached.sent_bytes, result.seconds)
+    words = took(reached.sent_bytes - reached.resumed_bytes, result.seconds)
+    if reached.resumed_bytes:
+        words += f", after {size(reached.resumed_bytes)} that were there"
     if reached.encoded_bytes is not None:
         words += f", as {size(reached.encoded_bytes)} of {reached.coding}"
     ending = ", digest verified" if result.verified else ""
@@ -213,4 +215,10 @@ def _facts(result: Result) -> dict[str, object]:
     }
     if reached.coding is not None:
         facts |= {"coding": reached.coding, "encoded_bytes": reached.encoded_bytes}
+    if reached.protocol is not None:
+        facts |= {
+            "protocol": reached.protocol,
+            "resumed_bytes": reached.resumed_bytes,
+            "upload": reached.upload_id,
+        }
     return facts

@@ -177,7 +177,11 @@ class Checkpoints:
         return sorted(found, key=lambda checkpoint: checkpoint.created_at)
 
     def load(self, name: str) -> Checkpoint | None:
-        """The checkpoint of that name; None if there is none, or one that makes no sense."""
+        """The checkpoint of that name; None if there is none, or one that makes no sense.
+
+        Raises:
+            OSError: It cannot be read.
+        """
         path = self._path(name)
         try:
             checkpoint = Checkpoint.from_json(json.loads(path.read_bytes()))
@@ -190,6 +194,7 @@ class Checkpoints:
 
         Raises:
             UsageError: That is no URL.
+            OSError: It cannot be read.
         """
         name = upload_id(os.path.realpath(os.fspath(source)), parse_target(url).url)
         return self.load(name)

@@ -1,0 +1,170 @@
+"""Ends unfinished uploads for good: the server deletes what it has, and nothing is kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+from twisted.web.http_headers import Headers
+
+from filebody.agent import UploadAgent
+from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
+from filebody.cli._job import Job
+from filebody.cli._options import SendOptions, resume_options
+from filebody.cli._secrets import url_without_secrets
+from filebody.cli._show import Screen, Show
+from filebody.cli._targets import Target
+from filebody.cli._uploads import check_one_origin, chosen
+from filebody.cli._verbose import Trace
+from filebody.cli._words import one_line
+from filebody.errors import FilebodyError, UploadLocked
+from filebody.resumable import Checkpoint, Checkpoints, cancel
+
+__all__ = ["Cancelling", "cancelling"]
+
+# What does not matter to requests without a body.
+_WITHOUT_BODY: Mapping[str, Any] = {
+    "limit_rate": None,
+    "fail_early": False,
+    "stall_timeout": 60.0,
+    "max_time": None,
+    "verify_prefix": False,
+}
+
+
+def cancelling(given: Mapping[str, Any], screen: Screen) -> Cancelling | None:
+    """What cancels uploads that are named on the command line; None if there are none at all.
+
+    Raises:
+        UsageError: That cannot be done; the message says what can.
+    """
+    store = Checkpoints()
+    checkpoints = chosen(given["names"], store, is_all=given["is_all"])
+    if not checkpoints:
+        screen.err("no upload is unfinished")
+        return None
+    targets = [Target.parse(checkpoint.url) for checkpoint in checkpoints]
+    check_one_origin(given, targets)
+    options = resume_options({**_WITHOUT_BODY, **given}, targets[0], warn=screen.err)
+    return Cancelling(options, screen, store, checkpoints, forgets=given["forget"])
+
+
+class Cancelling:
+    """Cancels uploads, one after the other.
+
+    Args:
+        options: How.
+        screen: Where to tell of it.
+        store: Where checkpoints are.
+        checkpoints: Which.
+        forgets: Whether to forget those, too, of which the server cannot be told.
+    """
+
+    def __init__(
+        self,
+        options: SendOptions,
+        screen: Screen,
+        store: Checkpoints,
+        checkpoints: Sequence[Checkpoint],
+        *,
+        forgets: bool,
+    ) -> None:
+        self._options = options
+        self._screen = screen
+        self._show = Show(screen, quiet=options.quiet, as_json=options.as_json)
+        self._store = store
+        self._checkpoints = checkpoints
+        self._forgets = forgets
+        self._job: _Cancel | None = None
+        self._stop: Interrupted | None = None
+
+    def on_signal(self, number: int) -> None:
+        """End; what was not cancelled stays."""
+        if self._stop is None:
+            self._stop = Interrupted(number)
+            if self._job is not None:
+                self._job.abort(self._stop)
+
+    async def run(self, reactor: Any) -> int:
+        """Cancel them; returns the exit code."""
+        agent = UploadAgent(reactor, tls=self._options.tls, proxy=self._options.proxy)
+        codes = []
+        for checkpoint in self._checkpoints:
+            if self._stop is not None:
+                codes.append(exit_code_of(self._stop))
+                break
+            codes.append(await self._cancel(agent, checkpoint))
+        agent.close()
+        return next((code for code in codes if code), ExitCode.OK)
+
+    async def _cancel(self, agent: UploadAgent, checkpoint: Checkpoint) -> int:
+        self._job = _Cancel(agent, self._options, self._store, checkpoint, self._show)
+        url = url_without_secrets(checkpoint.url)
+        what = f"{checkpoint.id}, {checkpoint.source} to {url}"
+        error: FilebodyError | Interrupted | None = None
+        try:
+            await self._job.run()
+        except UploadLocked as locked:
+            error = locked
+        except (FilebodyError, Interrupted) as failure:
+            if self._forgets and not isinstance(failure, Interrupted):
+                self._store.remove(checkpoint.id)
+                self._show.tell(one_line(f"filebody: the server was not told: {failure}"))
+            else:
+                error = failure
+        finally:
+            self._job = None
+        if error is not None:
+            self._screen.error(f"cannot cancel {what}: {_reason(error)}")
+        if self._options.as_json:
+            said = None if error is None else one_line(_reason(error))
+            self._screen.out_json({"upload": checkpoint.id, "url": checkpoint.url, "error": said})
+        elif error is None and not self._options.quiet:
+            self._screen.out(one_line(f"cancelled {what}"))
+        return ExitCode.OK if error is None else exit_code_of(error)
+
+
+class _Cancel(Job):
+    """Cancels one."""
+
+    def __init__(
+        self,
+        agent: UploadAgent,
+        options: SendOptions,
+        store: Checkpoints,
+        checkpoint: Checkpoint,
+        show: Show,
+    ) -> None:
+        super().__init__(agent.reactor)
+        self._agent = agent
+        self._asked = options
+        self._store = store
+        self._checkpoint = checkpoint
+        self._trace = Trace(show.say) if options.verbose else None
+
+    async def _do(self) -> None:
+        headers = Headers()
+        for name, value in self._asked.fields:
+            headers.addRawHeader(name, value)
+        await cancel(
+            self._agent,
+            self._checkpoint,
+            self._store,
+            headers=headers,
+            options=attrs.evolve(self._asked.exchange, listener=self._trace),
+            give_up_after_seconds=self._asked.resumption.give_up_after_seconds,
+        )
+
+    def _look(self) -> None:
+        """See `Job`; there is nothing to be seen."""
+
+
+def _reason(error: FilebodyError | Interrupted) -> str:
+    match error:
+        case Interrupted():
+            return "interrupted; it can still be resumed, or cancelled again"
+        case UploadLocked():
+            return "another process is sending it: end that first"
+        case _:
+            return f"{error}; try again, or add --forget to forget it here alone"

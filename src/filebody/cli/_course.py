@@ -1,0 +1,181 @@
+"""Whether a file is sent as a resumable upload, and how: the server's offer decides."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+
+import attrs
+from twisted.web.http_headers import Headers
+
+from filebody.agent import Options, Retries, UploadAgent
+from filebody.body import Body, PathBody
+from filebody.cli._job import Job
+from filebody.cli._targets import Target
+from filebody.errors import (
+    ConnectError,
+    ConnectTimeout,
+    FilebodyError,
+    ProxyError,
+    TLSError,
+    TLSTimeout,
+    TotalTimeout,
+)
+from filebody.resumable import Checkpoint, Checkpoints, Offer, Protocol, discover
+
+__all__ = [
+    "Asking",
+    "Course",
+    "Resumption",
+    "begun_course",
+    "course_of",
+    "is_regular",
+    "offered_course",
+]
+
+SMALLEST_BYTES = 1 << 20
+"""What is shorter is sent again sooner than the server is asked."""
+# A server that does not know what to say to OPTIONS does not hold up what worked without it.
+_PATIENCE_SECONDS = 10.0
+_NOT_REACHED = (ConnectError, ConnectTimeout, TLSError, TLSTimeout, ProxyError)
+
+
+@attrs.frozen(kw_only=True)
+class Resumption:
+    """What was asked for.
+
+    Attributes:
+        wish: Whether uploads are to be resumable; None for where the server offers it.
+        parallel: In how many parts.
+        give_up_after_seconds: For how long to go on trying without progress.
+        verify_prefix: Whether to hash what the server has before going on with it.
+    """
+
+    wish: bool | None
+    parallel: int
+    give_up_after_seconds: float
+    verify_prefix: bool
+
+    def is_for(self, body: Body) -> bool:
+        """Whether the server is to be asked for a body that it knows nothing of."""
+        if self.wish is not None:
+            return self.wish
+        return is_regular(body) and (body.length or 0) >= SMALLEST_BYTES
+
+
+@attrs.frozen(kw_only=True)
+class Course:
+    """How one body is sent.
+
+    Attributes:
+        url: Where to; for tus it may be that of the directory.
+        protocol: Which protocol, as far as it is known.
+        offer: What the server offers, if it was asked.
+        filename: What it is called in the metadata (tus), or None for the file's name.
+        is_kept: Whether another process can resume it.
+        is_begun: Whether one has begun it.
+        method: Of the request that creates it, if another one than the user says.
+    """
+
+    url: str
+    protocol: Protocol = Protocol.AUTO
+    offer: Offer | None = None
+    filename: bytes | None = None
+    is_kept: bool = True
+    is_begun: bool = False
+    method: str | None = None
+
+
+def is_regular(body: Body) -> bool:
+    """Whether it is a file that another process can find again."""
+    return isinstance(body, PathBody) and body.replayable
+
+
+def begun_course(body: Body, target: Target, name: str, store: Checkpoints) -> Course | None:
+    """How it was begun before, if it was; reads a file."""
+    if not isinstance(body, PathBody) or not body.replayable:
+        return None
+    with contextlib.suppress(OSError):  # what cannot be written there, either, is told later
+        for url in (target.of(name).url, target.url):
+            checkpoint = store.find(body.path, url)
+            if checkpoint is not None:
+                return course_of(checkpoint)
+    return None
+
+
+def course_of(checkpoint: Checkpoint) -> Course:
+    """The course of an upload that was begun."""
+    known = [part.held.protocol for part in checkpoint.parts if part.held is not None]
+    protocol = known[0] if known else Protocol.AUTO
+    return Course(url=checkpoint.url, protocol=protocol, is_begun=True, method=checkpoint.method)
+
+
+def offered_course(offer: Offer, body: Body, target: Target, name: str) -> Course | None:
+    """How it is sent because of what a server offers; None if it offers nothing."""
+    if offer.ietf:
+        return Course(url=target.of(name).url, offer=offer)
+    if not offer.tus or "creation" not in offer.extensions:
+        return None
+    # Most tus servers create uploads at one URL, and take the names from the metadata.
+    course = Course(url=target.url, protocol=Protocol.TUS, offer=offer)
+    if not target.is_directory:
+        return course
+    own_name = os.path.basename(os.path.realpath(body.path)) if isinstance(body, PathBody) else ""
+    # Under the same URL two names of one file could not be told from each other later.
+    return attrs.evolve(course, filename=os.fsencode(name), is_kept=own_name == name)
+
+
+class Asking(Job):
+    """Asks a server what it offers; no answer that makes sense is no offer.
+
+    It fails with a `TransferError` if the server cannot be reached and nothing is retried.
+
+    Args:
+        agent: By which.
+        options: The agent's.
+        target: Where the file goes.
+        fields: Header fields of the user's, as names and values.
+
+    Attributes:
+        offer: What it offers.
+    """
+
+    def __init__(
+        self,
+        agent: UploadAgent,
+        options: Options,
+        target: Target,
+        fields: Sequence[tuple[str, str]],
+    ) -> None:
+        super().__init__(agent.reactor)
+        self.offer = Offer()
+        self._agent = agent
+        self._is_patient = options.retries.limit > 0
+        known = [options.timeouts.response_seconds, options.timeouts.total_seconds]
+        patience = min([_PATIENCE_SECONDS, *(seconds for seconds in known if seconds)])
+        self._options = attrs.evolve(
+            options,
+            retries=Retries(limit=0),
+            timeouts=attrs.evolve(options.timeouts, response_seconds=patience),
+        )
+        self._target = target
+        self._headers = Headers()
+        for field, value in fields:
+            self._headers.addRawHeader(field, value)
+
+    async def _do(self) -> None:
+        try:
+            self.offer = await discover(
+                self._agent, self._target.url, headers=self._headers, options=self._options
+            )
+        except _NOT_REACHED:
+            if not self._is_patient:
+                raise
+        except TotalTimeout:
+            raise
+        except FilebodyError:  # whatever it is, the request that counts will tell
+            return
+
+    def _look(self) -> None:
+        """See `Job`; there is nothing to be seen."""

@@ -1,0 +1,92 @@
+"""What a user is told of a resumable upload, besides how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from filebody.cli._secrets import url_without_secrets
+from filebody.cli._words import one_line, size
+from filebody.resumable import Notice, NoticeKind, Protocol
+
+__all__ = ["Notices"]
+
+# What is over sooner is not going to be cut off.
+_QUICK_SECONDS = 1.0
+_NAMES = {
+    Protocol.TUS.value: "tus",
+    Protocol.IETF.value: "Resumable Uploads for HTTP",
+}
+
+
+class Notices:
+    """Puts notices into lines, and those that are the same for each file into one.
+
+    Args:
+        tell: Takes a line that is safe to be shown.
+
+    Attributes:
+        protocol: How the upload is sent, once that is known, if it can be resumed.
+    """
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self.protocol: str | None = None
+        self._tell = tell
+        self._is_said = False
+        self._is_held_back = False
+        self._source = ""
+        self._is_kept = True
+        self._total_bytes: int | None = None
+
+    def begin(self, source: str, total_bytes: int | None, *, is_begun: bool, is_kept: bool) -> None:
+        """The next upload.
+
+        Args:
+            source: The file, safe to be shown.
+            total_bytes: How many bytes it has, or None.
+            is_begun: Whether it was begun before.
+            is_kept: Whether another process can resume it.
+        """
+        self.protocol = None
+        self._is_held_back = False
+        self._is_kept = is_kept
+        self._source, self._total_bytes = source, total_bytes
+        self._is_said = self._is_said or is_begun
+
+    def hear(self, notice: Notice) -> None:
+        """Put it into words."""
+        words = self._words(notice)
+        if words:
+            self._tell(one_line(f"filebody: {url_without_secrets(words)}"))
+
+    def moving(self, seconds: float) -> None:
+        """Something is being sent, for so long: the server did not refuse it at once."""
+        if self._is_held_back and not self._is_said and seconds >= _QUICK_SECONDS:
+            self._is_said = True
+            self._tell(f"filebody: {self._promise()}")
+
+    def _words(self, notice: Notice) -> str:
+        match notice.kind:
+            case NoticeKind.CHOSEN:
+                return self._chosen(notice.text)
+            case NoticeKind.RESUMED:
+                total = "" if self._total_bytes is None else f" of {size(self._total_bytes)}"
+                return f"resuming {self._source} at {size(notice.offset)}{total}"
+            case NoticeKind.ANEW:
+                return f"beginning {self._source} anew: {notice.text}"
+            case NoticeKind.RETRYING:
+                return f"{notice.text}; again in {notice.delay_seconds:.1f} s"
+            case NoticeKind.NOT_KEPT | NoticeKind.WAITING:
+                return f"{self._source}: {notice.text}"
+
+    def _chosen(self, protocol: str) -> str:
+        if protocol not in _NAMES:
+            return f"the server cannot resume uploads: {self._source} was sent in one request"
+        self.protocol = protocol
+        self._is_held_back = True
+        return ""
+
+    def _promise(self) -> str:
+        name = _NAMES.get(self.protocol or "", "")
+        if self._is_kept:
+            return f"resumable ({name}): if it is cut off, the same command resumes it"
+        return f"resumable ({name}): if the connection is cut off, it goes on where it was"

@@ -1,0 +1,104 @@
+"""The options that all commands have that send: whom to trust, and how to go on, how fast."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from filebody.cli._help import option, seconds, token
+
+__all__ = ["PACE", "PEER", "PROXIES", "RESUME", "pace", "peer", "resume", "verbose"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+# The headings of `--help`.
+PEER = "Where to, and whom to trust"
+RESUME = "Resuming after failures"
+PACE = "How fast, how long, how often"
+
+PROXIES = """\
+  HTTPS_PROXY, http_proxy, ALL_PROXY   proxies for https://, http:// and both
+  NO_PROXY         hosts, domains and networks that need none, with commas; * for all
+"""
+
+
+def _together(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
+    """One decorator of several; they are listed in this order."""
+
+    def add(command: _F) -> _F:
+        for one in reversed(options):
+            command = one(command)
+        return command
+
+    return add
+
+
+peer = _together(
+    token(PEER),
+    option(
+        "--cacert",
+        type=click.Path(path_type=Path),
+        section=PEER,
+        help="PEM file of the authorities to trust, in place of the system's.",
+    ),
+    option("--insecure", is_flag=True, section=PEER, help="Trust any certificate."),
+    option(
+        "--proxy",
+        metavar="URL",
+        section=PEER,
+        help="http://host:port of the proxy to go through; '' for none. With a password it is "
+        "better in the environment.  [default: as the environment says]",
+    ),
+    option(
+        "--max-redirects",
+        type=int,
+        metavar="N",
+        default=10,
+        show_default=True,
+        section=PEER,
+        help="How many redirects to follow for a file; 0 for none. Credentials go to no other "
+        "host.",
+    ),
+)
+resume = _together(
+    seconds(
+        "--give-up-after",
+        600,
+        "How long a resumable upload is tried without anything more arriving; 0 for ever.",
+        RESUME,
+    ),
+    option(
+        "--verify-prefix",
+        is_flag=True,
+        section=RESUME,
+        help="Before resuming, compare the digest of what was sent with that of the file's "
+        "beginning. Has to be given from the first time on; reads everything twice.",
+    ),
+)
+pace = _together(
+    option(
+        "--limit-rate",
+        metavar="RATE",
+        section=PACE,
+        help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",
+    ),
+    option("--fail-early", is_flag=True, section=PACE, help="Stop at the first file that fails."),
+    seconds(
+        "--connect-timeout", 30, "For finding the host and connecting; as long again for TLS.", PACE
+    ),
+    seconds(
+        "--stall-timeout", 60, "How long the server may take nothing, or pause in its answer.", PACE
+    ),
+    seconds("--response-timeout", 300, "From the last byte to the beginning of the answer.", PACE),
+    seconds("--max-time", None, "For all of a file, retries too.  [default: none]", PACE),
+)
+verbose = option(
+    "-v",
+    "--verbose",
+    is_flag=True,
+    help="Show on standard error what happens: connections, requests (>) and answers (<), without "
+    "credentials.",
+)

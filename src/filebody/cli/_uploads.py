@@ -1,0 +1,181 @@
+"""Uploads that were begun and not finished: which there are, and how they are resumed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from filebody.cli._course import course_of
+from filebody.cli._options import resume_options
+from filebody.cli._send import Item, Sending
+from filebody.cli._show import Screen
+from filebody.cli._sources import FileSource
+from filebody.cli._targets import Target
+from filebody.cli._words import one_line, size
+from filebody.errors import UsageError
+from filebody.resumable import Checkpoint, Checkpoints
+
+__all__ = ["check_one_origin", "chosen", "resuming", "show_uploads"]
+
+_DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
+
+
+def show_uploads(screen: Screen, *, as_json: bool) -> int:
+    """List them, the oldest first; returns the exit code."""
+    store = Checkpoints()
+    found = _all(store)
+    if as_json:
+        for checkpoint in found:
+            screen.out_json(_facts(checkpoint, _trouble(checkpoint, store)))
+        return 0
+    if not found:
+        screen.err("no upload is unfinished")
+        return 0
+    rows = [("ID", "CONFIRMED", "BEGUN", "WHAT")]
+    for checkpoint in found:
+        trouble = _trouble(checkpoint, store)
+        what = f"{checkpoint.source} to {Target.parse(checkpoint.url).shown}"
+        what += f" ({trouble})" if trouble else ""
+        rows.append((checkpoint.id, _share(checkpoint), _ago(checkpoint), one_line(what)))
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        screen.out("  ".join([*cells, row[3]]))
+    return 0
+
+
+def resuming(given: Mapping[str, Any], screen: Screen) -> Sending | None:
+    """What resumes uploads that are named on the command line; None if there are none at all.
+
+    Raises:
+        UsageError: That cannot be done; the message says what can.
+    """
+    checkpoints = chosen(given["names"], Checkpoints(), is_all=given["is_all"])
+    if not checkpoints:
+        screen.err("no upload is unfinished")
+        return None
+    targets = [Target.parse(checkpoint.url) for checkpoint in checkpoints]
+    check_one_origin(given, targets)
+    options = resume_options(given, targets[0], warn=screen.err)
+    return Sending(
+        options,
+        screen,
+        [
+            Item(_source_of(checkpoint), target, course_of(checkpoint))
+            for checkpoint, target in zip(checkpoints, targets, strict=True)
+        ],
+    )
+
+
+def chosen(names: Sequence[str], store: Checkpoints, *, is_all: bool) -> Sequence[Checkpoint]:
+    """Those that were meant.
+
+    Args:
+        names: Beginnings of identifiers.
+        store: Where checkpoints are.
+        is_all: Whether all are meant.
+
+    Raises:
+        UsageError: It is not clear which, or there is none of that name.
+    """
+    if bool(names) == is_all:
+        raise UsageError("name uploads by their ID, or all by --all; filebody uploads lists them")
+    found = _all(store)
+    return found if is_all else list(dict.fromkeys(_one(name, found) for name in names))
+
+
+def check_one_origin(given: Mapping[str, Any], targets: Iterable[Target]) -> None:
+    """See to it that what is for one server goes to no other.
+
+    Raises:
+        UsageError: It would.
+    """
+    authorities = list(dict.fromkeys(target.authority for target in targets))
+    if len(authorities) > 1 and (given["token"] or given["headers"]):
+        raise UsageError(
+            f"these uploads go to different servers ({', '.join(authorities)}): name those of one "
+            "server, so that its token and fields go nowhere else"
+        )
+
+
+def _all(store: Checkpoints) -> Sequence[Checkpoint]:
+    try:
+        return store.all()
+    except OSError as error:
+        raise UsageError(f"cannot read {store.directory}: {error.strerror}") from error
+
+
+def _one(name: str, found: Sequence[Checkpoint]) -> Checkpoint:
+    matching = [checkpoint for checkpoint in found if checkpoint.id.startswith(name.lower())]
+    if len(matching) == 1 and name:
+        return matching[0]
+    shown = one_line(name)
+    if not matching or not name:
+        raise UsageError(f"no unfinished upload is called {shown!r}: filebody uploads lists them")
+    raise UsageError(
+        f"{shown!r} may be {' or '.join(one.id for one in matching)}: write more of it"
+    )
+
+
+def _source_of(checkpoint: Checkpoint) -> FileSource:
+    return FileSource(checkpoint.source, os.path.basename(checkpoint.source))
+
+
+def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
+    """Why it cannot be resumed as it is, or ""; for people."""
+    if _is_held(checkpoint, store):
+        return "being sent now"
+    try:
+        now = os.stat(checkpoint.source)
+    except OSError as error:
+        return f"the file cannot be read: {error.strerror}"
+    then = checkpoint.identity
+    if (now.st_size, now.st_mtime_ns) != (then.size, then.mtime_ns):
+        return "the file has changed: it will begin anew"
+    if checkpoint.expires_at is not None and checkpoint.expires_at < time.time():
+        return "expired at the server: it will begin anew"
+    return ""
+
+
+def _is_held(checkpoint: Checkpoint, store: Checkpoints) -> bool:
+    """Whether a process is at it."""
+    lock = store.lock(checkpoint.id)
+    try:
+        is_free = lock.acquire()
+    except OSError:
+        return False
+    lock.release()
+    return not is_free
+
+
+def _share(checkpoint: Checkpoint) -> str:
+    total = checkpoint.identity.size
+    percent = checkpoint.confirmed_bytes * 100 // total if total else 0
+    return f"{size(checkpoint.confirmed_bytes)} of {size(total)} ({percent}%)"
+
+
+def _ago(checkpoint: Checkpoint) -> str:
+    seconds = max(0, int(time.time() - checkpoint.created_at))
+    for unit, word in ((_DAY_SECONDS, "d"), (_HOUR_SECONDS, "h"), (_MINUTE_SECONDS, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit} {word} ago"
+    return "just now"
+
+
+def _facts(checkpoint: Checkpoint, trouble: str) -> dict[str, object]:
+    protocols = [part.held.protocol.value for part in checkpoint.parts if part.held is not None]
+    source = checkpoint.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return {
+        "upload": checkpoint.id,
+        "source": source,
+        "url": checkpoint.url,
+        "protocol": protocols[0] if protocols else None,
+        "parts": len(checkpoint.parts),
+        "confirmed_bytes": checkpoint.confirmed_bytes,
+        "total_bytes": checkpoint.identity.size,
+        "created_at": checkpoint.created_at,
+        "expires_at": checkpoint.expires_at,
+        "trouble": trouble or None,
+    }

@@ -1,0 +1,200 @@
+"""`filebody uploads`: what was begun and not finished."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+from filebody.resumable import Checkpoint, Checkpoints, Held, Part, Protocol, SourceIdentity
+from tests.cli.command import STATE, Running, receiving, run, run_here, started
+from tests.cli.test_resume import SIZE, cut_off, large, listed
+
+__all__ = ["large"]
+
+
+@attrs.frozen
+class Begun:
+    """Two uploads that were begun: to `url`a and `url`b."""
+
+    inbox: Path
+    url: str
+    receiver: Running
+    ids: list[str]
+
+
+@pytest.fixture
+def begun(tmp_path: Path, large: Path) -> Iterator[Begun]:
+    inbox = tmp_path / "inbox"
+    with receiving(inbox, "--token", "secret") as (receiver, url):
+        for number, name in enumerate("ab", 1):
+            cut_off(inbox, url + name, "--token", "secret", count=number * 500_000)
+        yield Begun(inbox, url, receiver, [str(one["upload"]) for one in listed(tmp_path)])
+
+
+def test_none(tmp_path: Path) -> None:
+    for command in (("uploads",), ("uploads", "resume", "--all"), ("uploads", "cancel", "--all")):
+        outcome = run_here(*command, cwd=tmp_path)
+        assert (outcome.code, outcome.out, outcome.err) == (0, "", "no upload is unfinished\n")
+    assert run_here("uploads", "--json", cwd=tmp_path).out == ""
+
+
+def test_they_are_listed(tmp_path: Path, begun: Begun) -> None:
+    outcome = run("uploads", cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    heading, first, second = outcome.out.splitlines()
+    assert heading.split() == ["ID", "CONFIRMED", "BEGUN", "WHAT"]
+    for line, upload_id, name in ((first, begun.ids[0], "a"), (second, begun.ids[1], "b")):
+        assert line.startswith(upload_id)
+        assert " of 5.7 MiB (" in line
+        assert line.endswith(f"{tmp_path}/large to {begun.url}{name}")
+    for facts in listed(tmp_path):
+        assert facts["total_bytes"] == SIZE
+        assert facts["trouble"] is None
+    (tmp_path / "large").unlink()
+    assert "cannot be read: No such file" in run("uploads", cwd=tmp_path).out
+
+
+def test_resumed_by_the_beginning_of_an_id(tmp_path: Path, begun: Begun) -> None:
+    name = begun.ids[0][:12].upper()
+    outcome = run("uploads", "resume", "--token", "secret", "--json", name, cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    [facts] = outcome.objects
+    assert facts["url"] == begun.url + "a"
+    assert facts["resumed_bytes"] >= 500_000
+    assert facts["verified"] is True
+    assert (begun.inbox / "a").read_bytes() == (tmp_path / "large").read_bytes()
+    assert [one["upload"] for one in listed(tmp_path)] == begun.ids[1:]
+
+
+def test_all_are_resumed(tmp_path: Path, begun: Begun) -> None:
+    token = {"FILEBODY_TOKEN": "secret"}
+    outcome = run("uploads", "resume", "--all", cwd=tmp_path, env=token)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.count("digest verified") == 2
+    assert outcome.out.count(" that were there") == 2
+    for name in "ab":
+        assert (begun.inbox / name).read_bytes() == (tmp_path / "large").read_bytes()
+    assert listed(tmp_path) == []
+
+
+def test_without_the_token_it_can_be_resumed_later(tmp_path: Path, begun: Begun) -> None:
+    outcome = run("uploads", "resume", begun.ids[0], cwd=tmp_path)
+    assert outcome.code == 22
+    last = outcome.err.splitlines()[-1]
+    assert "401" in last
+    assert "--token" in last
+    assert begun.ids[0] in [one["upload"] for one in listed(tmp_path)]
+
+
+def test_cancelled(tmp_path: Path, begun: Begun) -> None:
+    options = ("--token", "secret")
+    outcome = run("uploads", "cancel", *options, begun.ids[0], cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out == f"cancelled {begun.ids[0]}, {tmp_path}/large to {begun.url}a\n"
+    assert [one["upload"] for one in listed(tmp_path)] == begun.ids[1:]
+    assert len(list(begun.inbox.glob(".filebody-uploads/*.part"))) == 1
+    outcome = run("uploads", "cancel", *options, "--all", "--json", cwd=tmp_path)
+    assert outcome.objects == [{"upload": begun.ids[1], "url": begun.url + "b", "error": None}]
+    assert list(begun.inbox.glob(".filebody-uploads/*")) == []
+
+
+def test_a_server_that_has_gone(tmp_path: Path, begun: Begun) -> None:
+    begun.receiver.close()
+    patience = ("--give-up-after", "0.1")
+    outcome = run("uploads", "cancel", *patience, begun.ids[0], cwd=tmp_path)
+    assert outcome.code == 55
+    assert f"cannot cancel {begun.ids[0]}" in outcome.error
+    assert outcome.error.endswith("try again, or add --forget to forget it here alone")
+    assert len(listed(tmp_path)) == 2
+    outcome = run("uploads", "cancel", *patience, "--forget", "--all", cwd=tmp_path)
+    assert outcome.code == 0
+    assert outcome.err.count("filebody: the server was not told: ") == 2
+    assert outcome.out.count("cancelled") == 2
+    assert listed(tmp_path) == []
+
+
+def test_interrupted_resume(tmp_path: Path, begun: Begun) -> None:
+    options = ("--token", "secret", "--limit-rate", "500K")
+    with started("uploads", "resume", *options, *begun.ids, cwd=tmp_path) as resuming:
+        assert "resuming " in resuming.line("err")
+        resuming.interrupt(signal.SIGINT)
+        outcome = resuming.end()
+    assert outcome.code == 130
+    assert outcome.err.splitlines()[-1].endswith(f"filebody uploads resume {begun.ids[0]}")
+    assert len(listed(tmp_path)) == 2
+
+
+def kept(directory: Path, upload_id: str, url: str) -> Checkpoint:
+    source = directory / "source"
+    source.write_bytes(b"source")
+    held = Held(
+        upload_url=f"{url}/uploads/1",
+        protocol=Protocol.TUS,
+        interop_version=0,
+        checksum=None,
+        confirmed=3,
+        sent=3,
+    )
+    checkpoint = Checkpoint(
+        id=upload_id,
+        source=str(source),
+        url=url,
+        method="PUT",
+        identity=SourceIdentity.of(str(source)),
+        parts=(Part(start=0, stop=6, held=held),),
+        created_at=1.0,
+        updated_at=1.0,
+        expires_at=2.0,
+    )
+    Checkpoints(directory / STATE / "filebody" / "uploads").save(checkpoint)
+    return checkpoint
+
+
+@pytest.mark.parametrize("command", ["resume", "cancel"])
+def test_what_makes_no_sense(command: str, tmp_path: Path) -> None:
+    kept(tmp_path, "a1b2", "http://one.example/")
+    kept(tmp_path, "a1c3", "http://other.example/")
+    for arguments, words in (
+        ([], "name uploads by their ID, or all by --all"),
+        (["--all", "a1b2"], "name uploads by their ID, or all by --all"),
+        (["ff"], "no unfinished upload is called 'ff': filebody uploads lists them"),
+        ([""], "no unfinished upload is called ''"),
+        (["a1"], "'a1' may be a1b2 or a1c3: write more of it"),
+        (["--all", "--token", "t"], "different servers (one.example, other.example)"),
+        (["--all", "-H", "A: b"], "different servers"),
+        (["a1b2", "--proxy", "ftp://h"], "proxy"),
+    ):
+        outcome = run_here("uploads", command, *arguments, cwd=tmp_path)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert words in outcome.error
+
+
+def test_what_has_expired_is_said(tmp_path: Path) -> None:
+    kept(tmp_path, "a1b2", "http://one.example/?X-Amz-Signature=secret")
+    outcome = run_here("uploads", cwd=tmp_path)
+    assert "3 B of 6 B (50%)" in outcome.out
+    assert " d ago" in outcome.out
+    assert "expired at the server: it will begin anew" in outcome.out
+    assert "secret" not in outcome.out
+    [facts] = run_here("uploads", "--json", cwd=tmp_path).objects
+    assert facts["confirmed_bytes"] == 3
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / STATE).write_bytes(b"no directory")
+    outcome = run_here("uploads", cwd=tmp_path)
+    assert outcome.code == 2
+    assert "cannot read " in outcome.error
+    assert "Not a directory" in outcome.error
+
+
+@pytest.mark.parametrize("command", [(), ("resume",), ("cancel",)])
+def test_help(command: tuple[str, ...], tmp_path: Path) -> None:
+    outcome = run_here("uploads", *command, "--help", cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert "Examples:" in outcome.out
+    assert "--json" in outcome.out
