@@ -54,6 +54,11 @@ class Program(ABC):
     def __enter__(self) -> Self:
         self.ports = _free_ports(self.port_count)
         self.prepare()
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, for the first time or again: on the same ports, with the same files."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [self._program, *self.arguments()],
@@ -69,7 +74,11 @@ class Program(ABC):
         except BaseException:
             self._stop()
             raise
-        return self
+
+    def kill(self) -> None:
+        """End it as a machine that loses its power would."""
+        self._process.kill()
+        self._process.wait()
 
     def __exit__(
         self,
