@@ -53,7 +53,6 @@ def main() -> None:
     from filebody.resumable import Checkpoints, Outcome, upload
 
     settings = json.loads(sys.argv[1])
-    metadata = {name: value.encode() for name, value in settings.get("metadata", {}).items()}
     rate = settings["rate_bytes_per_second"]
     limit = None if rate is None else RateLimit(bytes_per_second=rate)
 
@@ -67,7 +66,6 @@ def main() -> None:
             settings["url"],
             Path(settings["path"]),
             checkpoints=Checkpoints(settings["state"]),
-            metadata=metadata,
             on_progress=progressed,
             parallel=settings.get("parallel", 1),
             protocol=settings["protocol"],

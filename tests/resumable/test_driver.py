@@ -26,6 +26,7 @@ from filebody.errors import (
     WrongOffset,
 )
 from filebody.resumable import Checkpoints, NoticeKind, Protocol, _machine, cancel
+from filebody.wire import parse_metadata
 from tests.integration.eventually import until
 from tests.peers.cutter import Cutter
 from tests.peers.resumable import Fault, ResumableServer, Stored
@@ -211,7 +212,9 @@ class TestTus(Scripted):
         server = self.serve("tus")
         await self.upload(server.url + "/f", self.make_file(b"x"), metadata={"a": b"b"})
         (request,) = server.counted("POST")
-        assert request.fields["upload-metadata"] == "a Yg==,filename c291cmNlLmJpbg=="
+        said = parse_metadata(request.fields["upload-metadata"])
+        kind = b"application/octet-stream"
+        assert said == {"a": b"b", "filename": b"source.bin", "filetype": kind}
 
     async def test_forgotten_begins_anew(self) -> None:
         server = self.serve("tus")

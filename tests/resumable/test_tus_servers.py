@@ -19,9 +19,6 @@ from tests.peers.tus_server import TusServer
 from tests.resumable.case import ResumableCase, content_of
 from tests.resumable.sending import start, wait_for_progress
 
-# tuspyserver cannot tell of an upload without them.
-METADATA = {"filename": "source.bin", "filetype": "application/octet-stream"}
-SAID = {name: value.encode() for name, value in METADATA.items()}
 SLOW = Options(rate_limit=RateLimit(bytes_per_second=4_000_000))
 
 
@@ -49,7 +46,7 @@ class Foreign(ResumableCase):
 
     async def test_a_file(self) -> None:
         content = content_of(5_000_000)
-        outcome = await self.upload(self.server.url, self.make_file(content), metadata=SAID)
+        outcome = await self.upload(self.server.url, self.make_file(content))
         assert outcome.protocol is Protocol.TUS
         assert outcome.length == outcome.sent_bytes == len(content)
         assert outcome.upload_url
@@ -87,9 +84,7 @@ class Foreign(ResumableCase):
 
     async def test_cancelled_for_good(self) -> None:
         path = self.make_file(content_of(20_000_000))
-        running = Deferred.fromCoroutine(
-            self.upload(self.server.url, path, options=SLOW, metadata=SAID)
-        )
+        running = Deferred.fromCoroutine(self.upload(self.server.url, path, options=SLOW))
         ended = running.addErrback(lambda failure: failure.trap(CancelledError))
         await until(lambda: self.has_sent(1_000_000))
         running.cancel()
@@ -109,7 +104,6 @@ class Foreign(ResumableCase):
             "path": str(self.make_file(content)),
             "state": str(self.directory / "state"),
             "protocol": "tus",
-            "metadata": METADATA,
             "rate_bytes_per_second": 2_000_000,
         }
         log = self.directory / "sender.log"
@@ -132,7 +126,7 @@ class Killed(Foreign):
         content = content_of(8_000_000)
         path = self.make_file(content)
         running = Deferred.fromCoroutine(
-            self.upload(self.server.url, path, options=SLOW, metadata=SAID, append_bytes=1_000_000)
+            self.upload(self.server.url, path, options=SLOW, append_bytes=1_000_000)
         )
         for kills in range(1, 4):
             await until(partial(self.has_sent, kills * 2_000_000))
@@ -172,9 +166,7 @@ class TestTusPython(Foreign):
 
     async def test_in_parts(self) -> None:
         content = content_of(6_000_000)
-        outcome = await self.upload(
-            self.server.url, self.make_file(content), parallel=3, metadata=SAID
-        )
+        outcome = await self.upload(self.server.url, self.make_file(content), parallel=3)
         assert outcome.parts == 3
         assert outcome.upload_url
         assert self.server.content(outcome.upload_url) == content
@@ -182,7 +174,7 @@ class TestTusPython(Foreign):
     async def test_where_options_are_refused(self) -> None:
         content = content_of(2_000_000)
         url = self.server.url.rstrip("/")
-        outcome = await self.upload(url, self.make_file(content), protocol="tus", metadata=SAID)
+        outcome = await self.upload(url, self.make_file(content), protocol="tus")
         assert outcome.upload_url
         assert self.server.content(outcome.upload_url) == content
 

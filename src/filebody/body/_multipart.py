@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 import re
 import secrets
@@ -14,6 +13,7 @@ import attrs
 from filebody.body._bytes import BytesBody
 from filebody.body._concat import ConcatBody
 from filebody.body._interface import Body, Reader
+from filebody.body._media_type import guess_media_type
 from filebody.body._path import PathBody
 from filebody.errors import UsageError
 
@@ -89,7 +89,7 @@ def _head(field: FormField) -> bytes:
     content_type = field.content_type
     if field.filename is not None:
         disposition += f'; filename="{_escaped(field.filename)}"'
-        content_type = content_type or _guessed(field.filename)
+        content_type = content_type or guess_media_type(field.filename)
     lines = (
         [disposition] if content_type is None else [disposition, f"Content-Type: {content_type}"]
     )
@@ -105,12 +105,6 @@ def _escaped(name: str) -> str:
     names and texts typed into a page are not made equal: here they are what the caller meant.
     """
     return _SURROGATE.sub("\ufffd", name).translate(_ESCAPES)
-
-
-def _guessed(filename: str) -> str:
-    # By the extension alone: `mimetypes` takes a name such as data:text/html for a URL with a type.
-    kind, encoding = mimetypes.guess_type("file" + os.path.splitext(filename)[1])
-    return kind if kind is not None and encoding is None else "application/octet-stream"
 
 
 @attrs.frozen(init=False)

@@ -108,7 +108,8 @@ def upload(
         parallel: In how many parts to send it at once, where the server can join them (tus).
         headers: Further fields. Credentials go to the server of `url` only; those about the content
             and conditions (If-None-Match) go with what creates the upload only.
-        metadata: For tus; `filename` is the path's last part, unless it says otherwise.
+        metadata: For tus; `filename` is the path's last part and `filetype` what its extension
+            stands for, unless it says otherwise.
         checkpoints: Where to keep what another process needs to go on; None for nowhere. Used for
             paths to regular files only.
         verify_prefix: Hash what is sent before it is, and what the server has before going on with

@@ -14,6 +14,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from filebody.body import Body, BytesBody, PathBody
+from filebody.body._media_type import guess_media_type
 from filebody.errors import BodyError, FilebodyError, UploadLocked
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
@@ -98,11 +99,15 @@ class Upload:
         self._is_resuming = False
 
     def set_metadata(self, metadata: Mapping[str, bytes] | None) -> None:
-        """Take the user's, and the file's name."""
+        """Take the user's, and the file's name and kind.
+
+        tuspyserver tells nothing of an upload without both of them.
+        """
         said = dict(metadata or {})
-        if isinstance(self._body, PathBody) and "filename" not in said:
+        if isinstance(self._body, PathBody):
             name = self._body.path.rpartition("/")[2]
-            said["filename"] = name.encode("utf-8", "surrogateescape")
+            said.setdefault("filename", name.encode("utf-8", "surrogateescape"))
+            said.setdefault("filetype", guess_media_type(name).encode())
         self._metadata = format_metadata(said)
 
     async def run(self) -> Outcome:
