@@ -32,8 +32,8 @@ PUBLIC = {
         RateLimit Response Retries Timeouts UploadAgent
     """,
     filebody.resumable: """
-        Checkpoint Checkpoints Held Notice NoticeKind Outcome Part Prefix Protocol SourceIdentity
-        cancel upload
+        Checkpoint Checkpoints Held Notice NoticeKind Offer Outcome Part Prefix Protocol
+        SourceIdentity cancel discover upload
     """,
     filebody.testing: "check_body check_producer",
     filebody.receiver: """
