@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.protocol import Protocol
 from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http import PotentialDataLoss
 
 from filebody.agent import UploadAgent
+from filebody.errors import ConnectionLost
 from tests.agent.cases import OK, PLAINLY, SMALL, answer
 from tests.agent.clients import AgentCase, Kind, outcome_of
 from tests.integration.eventually import until
-from tests.peers.script import ReadBody, ReadHead, Script, ScriptedServer, Send, Stall, Wait
+from tests.peers.script import Close, ReadBody, ReadHead, Script, ScriptedServer, Send, Stall, Wait
 
 _LONG = answer(200, b"x" * 200_000)
 
@@ -33,6 +37,39 @@ class _Enough(Protocol):
     def connectionLost(self, reason: Failure = Failure(Exception())) -> None:  # noqa: B008
         self.ends.append(reason)
         self.ended.callback(None)  # a second time would fail
+
+
+class _Told(Protocol):
+    """Notes how the body ended."""
+
+    def __init__(self, *, takes_any_end: bool) -> None:
+        self.takes_any_end = takes_any_end
+        self.end: Deferred[object] = Deferred()
+
+    def connectionLost(self, reason: Failure = Failure(Exception())) -> None:  # noqa: B008
+        self.end.callback(type(reason.value))
+
+
+class TestHowItEnded(AgentCase):
+    async def told(self, *, takes_any_end: bool, framing: str, cut: int = 0) -> object:
+        whole = answer(200, b"ok", framing=framing)
+        script = [ReadHead(), ReadBody(), Send(whole[: len(whole) - cut]), Close()]
+        with ScriptedServer(script) as server:
+            agent = self.make_agent()
+            response = await self.request(agent, server.url, self.body(Kind.KNOWN, SMALL), PLAINLY)
+            told = _Told(takes_any_end=takes_any_end)
+            response.deliverBody(told)
+            return await told.end
+
+    async def test_who_asks_for_no_more_is_told_no_more(self) -> None:
+        for framing, kind in (("length", ResponseDone), ("close", PotentialDataLoss)):
+            assert await self.told(takes_any_end=False, framing=framing) is kind
+            assert await self.told(takes_any_end=True, framing=framing) is ConnectionDone
+
+    async def test_what_is_not_whole_is_told_to_all(self) -> None:
+        for takes_any_end in (False, True):
+            kind = await self.told(takes_any_end=takes_any_end, framing="length", cut=1)
+            assert kind is ConnectionLost
 
 
 class TestEnoughOfIt(AgentCase):

@@ -418,7 +418,7 @@ class Exchange:
         is_reusable = self._body_is_out and wire.parser.is_reusable and not self._terms.head.closes
         self._leave(is_reusable=is_reusable, orderly=self._body_is_out)
         self._is_due = True
-        self._known_response().finished(whole())
+        self._known_response().finished(whole)
         self._owner.tell("ended", error=None)
 
     def _read_out(self, error: OSError | None) -> None:
@@ -448,7 +448,7 @@ class Exchange:
             self._move(Event.END)
             self._leave(is_reusable=False, orderly=self._body_is_out)
             self._is_due = True
-            response.finished(until_close())
+            response.finished(until_close)
             self._owner.tell("ended", error=None)
         elif (
             self._phase in (Phase.HOLDING, Phase.HELD)
@@ -489,7 +489,7 @@ class Exchange:
         if not self._running.called:
             self._running.errback(failure)
         elif self._response is not None:
-            self._response.finished(failure)
+            self._response.finished(lambda: failure)
         told = error if isinstance(error, Exception) else None
         self._owner.tell("ended", error=told)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, cast
 
 import attrs
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
@@ -144,7 +145,7 @@ class Response:
         self._source: BodySource | None = source
         self._buffer: list[bytes] = []
         self._protocol: Any = None
-        self._reason: Failure | None = None
+        self._reason: Callable[[], Failure] | None = None
         self._is_over = False
         self._is_paused = False
 
@@ -238,8 +239,8 @@ class Response:
         else:
             self._buffer.append(data)
 
-    def finished(self, reason: Failure) -> None:
-        """There is no more, because of `reason`."""
+    def finished(self, reason: Callable[[], Failure]) -> None:
+        """There is no more, because of `reason`: `whole`, `until_close`, or what gives another."""
         if self._reason is None:
             self._reason = reason
             self._source = None
@@ -259,11 +260,17 @@ class Response:
             # Who takes the body may have ended it from within: then this is run once inside itself.
             self._is_over = True
             protocol, self._protocol = self._protocol, _Nobody()
-            protocol.connectionLost(self._reason)
+            protocol.connectionLost(_told(protocol, self._reason))
 
 
 class _Nobody:
     """Who the body is delivered to after its end."""
+
+
+def _told(protocol: Any, reason: Callable[[], Failure]) -> Failure:
+    if reason in (whole, until_close) and getattr(protocol, "takes_any_end", False):
+        return connectionDone
+    return reason()
 
 
 def whole() -> Failure:
@@ -273,7 +280,8 @@ def whole() -> Failure:
 
 @functools.cache
 def _response_done() -> type[Exception]:
-    # Where pyOpenSSL is installed and service_identity is not, this module cannot be imported.
+    # Where pyOpenSSL is installed and service_identity is not, this module cannot be imported; and
+    # it takes a while: see `Response.deliverBody`.
     from twisted.web.client import ResponseDone  # noqa: PLC0415
 
     return ResponseDone

@@ -20,6 +20,8 @@ _READABLE = (b"text/plain", b"application/json", b"application/problem+json")
 class _Beginning(Protocol):
     """Collects the first bytes; what cannot be had is left out."""
 
+    takes_any_end = True  # see `Response.deliverBody`
+
     def __init__(self) -> None:
         self._content = b""
         self.done: Deferred[bytes] = Deferred()
