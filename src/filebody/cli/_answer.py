@@ -26,6 +26,8 @@ _TAG = re.compile(r"(?s)<(script|style|title|head)\b.*?</\1>|<[^>]*>")
 class _Beginning(Protocol):
     """Collects the first bytes of an answer."""
 
+    takes_any_end = True  # see `Response.deliverBody`
+
     def __init__(self) -> None:
         self._content = b""
         self.done: Deferred[bytes] = Deferred(self._cancel)
