@@ -37,7 +37,7 @@ from filebody.errors import (
     WrongOffset,
 )
 
-__all__ = ["failure_line", "retry_line", "status_words"]
+__all__ = ["cause_of", "failure_line", "retry_line", "status_words"]
 
 _READ_ADVICE = {
     errno.ENOENT: "check the name",
@@ -183,10 +183,25 @@ def retry_line(
         error: Why it was not answered, or None.
         delay_seconds: How long until the next one.
     """
-    why = f"answered {status_words(status)}" if status is not None else str(error)
-    if isinstance(error, TransferError):
-        why = error.reason
+    why = _answered(status) if status is not None else cause_of(error)
     return one_line(f"attempt {number} failed: {why}; again in {delay_seconds:.1f} s")
+
+
+def cause_of(error: Exception | None) -> str:
+    """What went wrong, in a few words, where URL and file are known."""
+    match error:
+        case ResumeError() if error.status < 400:
+            return error.detail
+        case RemoteError():
+            return f"{_answered(error.status)}: {error.detail}".removesuffix(": ")
+        case TransferError():
+            return error.reason
+        case _:
+            return str(error)
+
+
+def _answered(status: int) -> str:
+    return f"answered {status_words(status)}"
 
 
 def _timeout_option(error: TransferTimeout) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from filebody.cli._messages import cause_of
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._words import one_line, size
 from filebody.resumable import Notice, NoticeKind, Protocol
@@ -74,7 +75,8 @@ class Notices:
             case NoticeKind.ANEW:
                 return f"beginning {self._source} anew: {notice.text}"
             case NoticeKind.RETRYING:
-                return f"{notice.text}; again in {notice.delay_seconds:.1f} s"
+                again = f"again in {notice.delay_seconds:.1f} s"
+                return f"{self._source}: {cause_of(notice.error)}; {again}"
             case NoticeKind.NOT_KEPT | NoticeKind.WAITING:
                 return f"{self._source}: {notice.text}"
 

@@ -35,9 +35,11 @@ class Notice:
         text: In words, as far as there are any to add.
         offset: How many bytes the server has, as far as is known.
         delay_seconds: How long until the next try (RETRYING).
+        error: What failed (RETRYING), or None.
     """
 
     kind: NoticeKind
     text: str = ""
     offset: int = 0
     delay_seconds: float = 0.0
+    error: Exception | None = None

@@ -342,13 +342,12 @@ class Runner:
                 NoticeKind.RETRYING,
                 "" if last is None else str(last),
                 delay_seconds=step.shortest_seconds,
+                error=last,
             )
 
-    def _notice(self, kind: NoticeKind, text: str, *, delay_seconds: float = 0.0) -> None:
-        offset = self.state.confirmed
-        self._observer.notice(
-            Notice(kind=kind, text=text, offset=offset, delay_seconds=delay_seconds)
-        )
+    def _notice(self, kind: NoticeKind, text: str, **more: Any) -> None:
+        notice = Notice(kind=kind, text=text, offset=self.state.confirmed, **more)
+        self._observer.notice(notice)
 
     def _with_response(self, error: Exception) -> Exception:
         if isinstance(error, RemoteError) and error.response is None:
