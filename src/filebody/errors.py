@@ -354,11 +354,14 @@ class TransferError(FilebodyError):
         url: Where to.
         offset: How many bytes of the body had been handed over by then.
         reason: What happened, in words.
+        may_pass: Whether it may be over next time: there was no connection, or it was lost or stood
+            still. A peer that is not who it should be, or does not speak HTTP, stays so.
     """
 
     url: str
     offset: int
     reason: str
+    may_pass: bool = False
 
     def __init__(self, url: str, offset: int, reason: str) -> None:
         super().__init__(f"{url}: {reason} (after {offset} bytes of the body)")
@@ -369,6 +372,9 @@ class TransferError(FilebodyError):
 
 class ConnectError(TransferError):
     """There is no such host, or no connection to it."""
+
+    # A host that cannot be found, too: resolvers fail, and names appear.
+    may_pass = True
 
 
 class TLSError(TransferError):
@@ -387,10 +393,13 @@ class ProxyError(TransferError):
     def __init__(self, url: str, offset: int, reason: str, *, status: int | None = None) -> None:
         super().__init__(url, offset, reason)
         self.status = status
+        self.may_pass = status is None or 500 <= status <= 599
 
 
 class ConnectionLost(TransferError):
     """The connection ended before the response did."""
+
+    may_pass = True
 
 
 class ProtocolError(TransferError):
@@ -440,17 +449,25 @@ class TransferTimeout(TransferError):
 class ConnectTimeout(TransferTimeout):
     """No connection in time."""
 
+    may_pass = True
+
 
 class TLSTimeout(TransferTimeout):
     """No end of the TLS handshake in time."""
+
+    may_pass = True
 
 
 class StallTimeout(TransferTimeout):
     """The peer took nothing, or sent nothing within a response, for too long."""
 
+    may_pass = True
+
 
 class ResponseTimeout(TransferTimeout):
     """No response in time after the body was out."""
+
+    may_pass = True
 
 
 class TotalTimeout(TransferTimeout):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.internet.defer import CancelledError
 
 from filebody.agent import Retries
-from filebody.agent._retry import IDEMPOTENT, Failed, delay_seconds, is_passing, may_replace
+from filebody.agent._retry import IDEMPOTENT, Failed, delay_seconds, may_replace
 from filebody.errors import (
     RETRYABLE_STATUSES,
     BodyChanged,
@@ -30,6 +30,7 @@ from filebody.errors import (
     TLSError,
     TLSTimeout,
     TotalTimeout,
+    TransferError,
     UsageError,
     WrongBodyLength,
 )
@@ -82,13 +83,14 @@ def delay(
 
 @pytest.mark.parametrize("error", PASSING, ids=repr)
 def test_what_may_be_over_next_time_is_tried_again(error: Exception) -> None:
-    assert is_passing(error)
+    assert isinstance(error, TransferError)
+    assert error.may_pass
     assert delay(attrs.evolve(REFUSED, outcome=error)) == 1.0
 
 
 @pytest.mark.parametrize("error", LASTING, ids=repr)
 def test_what_will_be_the_same_next_time_is_not(error: Exception) -> None:
-    assert not is_passing(error)
+    assert not getattr(error, "may_pass", False)
     assert delay(attrs.evolve(REFUSED, outcome=error)) is None
 
 

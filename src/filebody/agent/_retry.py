@@ -11,33 +11,13 @@ import attrs
 from twisted.application.internet import backoffPolicy
 
 from filebody.agent._options import Retries
-from filebody.errors import (
-    ConnectError,
-    ConnectionLost,
-    ConnectTimeout,
-    ProxyError,
-    ResponseTimeout,
-    StallTimeout,
-    TLSTimeout,
-)
+from filebody.errors import ConnectError, ConnectTimeout, ProxyError, TLSTimeout, TransferError
 
-__all__ = ["IDEMPOTENT", "Failed", "delay_seconds", "is_passing", "may_replace"]
+__all__ = ["IDEMPOTENT", "Failed", "delay_seconds", "may_replace"]
 
 # RFC 9110 section 9.2.2.
 IDEMPOTENT: Final = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"})
 
-# What may be over next time. A host that cannot be found is among them (ConnectError): resolvers
-# fail too, and names appear. Not among them: what the caller or the file is to blame for, a peer
-# that is not who it should be or does not speak HTTP, one that takes its own success for a reason
-# to stop reading (EarlySuccess), and the end of the time for all of it (TotalTimeout).
-_PASSING: Final = (
-    ConnectError,
-    ConnectTimeout,
-    TLSTimeout,
-    ConnectionLost,
-    StallTimeout,
-    ResponseTimeout,
-)
 # Before there is a connection nothing of the request can have had an effect.
 _UNSENT: Final = (ConnectError, ConnectTimeout, TLSTimeout, ProxyError)
 
@@ -77,13 +57,6 @@ def may_replace(method: bytes, *, is_replayable: bool, any_method: bool) -> bool
     Source: RFC 9110 section 9.2.2, RFC 9112 section 9.3.1.
     """
     return is_replayable and (any_method or method in IDEMPOTENT)
-
-
-def is_passing(error: Exception) -> bool:
-    """Whether what went wrong on the way may be over next time."""
-    if isinstance(error, ProxyError):
-        return error.status is None or 500 <= error.status <= 599
-    return isinstance(error, _PASSING)
 
 
 def delay_seconds(
@@ -126,7 +99,7 @@ def delay_seconds(
 
 def _is_worth_it(retries: Retries, failed: Failed) -> bool:
     if isinstance(failed.outcome, Exception):
-        may_pass = is_passing(failed.outcome)
+        may_pass = isinstance(failed.outcome, TransferError) and failed.outcome.may_pass
     else:
         may_pass = failed.outcome in retries.statuses
     any_method = retries.any_method or isinstance(failed.outcome, _UNSENT)

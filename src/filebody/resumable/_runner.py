@@ -18,7 +18,6 @@ from twisted.web.iweb import IResponse
 
 from filebody.agent import Digest, Informational, Options, Response, Retries, UploadAgent
 from filebody.agent._origin import Target, parse_target
-from filebody.agent._retry import is_passing
 from filebody.errors import EarlySuccess, RemoteError, TransferError
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
@@ -229,7 +228,7 @@ class Runner:
             return Lost(
                 error=error,
                 sent_bytes=self._taken_bytes,
-                is_passing=is_passing(error) or isinstance(error, EarlySuccess),
+                is_passing=error.may_pass or isinstance(error, EarlySuccess),
             )
         finally:
             self._under_way = None
