@@ -13,7 +13,6 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from filebody.agent._connect import Route, connect
 from filebody.agent._options import Timeouts
-from filebody.agent._origin import Origin
 from filebody.agent._proxy import Proxy
 from filebody.agent._tls import default_context
 from filebody.errors import (
@@ -23,6 +22,7 @@ from filebody.errors import (
     TLSError,
     TLSTimeout,
 )
+from filebody.wire import Origin
 from tests.agent.driven import LIMIT_SECONDS, Driven, black_hole, closed_port, listening
 from tests.agent.relay import Relay
 from tests.peers.certificates import Certificates

@@ -7,7 +7,7 @@ from twisted.web.http_headers import Headers
 
 from filebody import UsageError
 from filebody.agent._fields import make_head
-from filebody.agent._origin import parse_target
+from filebody.wire import parse_target
 
 
 def head(

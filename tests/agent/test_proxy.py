@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from filebody.agent._origin import parse_target
 from filebody.agent._proxy import Proxies, Proxy
 from filebody.errors import UsageError
+from filebody.wire import parse_target
 
 PLAIN = Proxy("proxy.test", 3128)
 OTHER = Proxy("other.test", 3128)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from twisted.web.http_headers import Headers
 
 from filebody import RedirectError
-from filebody.agent._origin import parse_target
 from filebody.agent._redirect import CHANGES, Request, redirected
+from filebody.wire import parse_target
 
 METHODS = [
     *(b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"TRACE"),

@@ -5,10 +5,10 @@ import socket
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
-from filebody.agent._origin import Origin
 from filebody.agent._proxy import Proxy
 from filebody.agent._tunnel import tunnel
 from filebody.errors import ConnectTimeout, ProxyError
+from filebody.wire import Origin
 from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught, listening
 from tests.agent.relay import OPEN, Relay
 

@@ -12,7 +12,6 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from filebody.agent._options import Timeouts
-from filebody.agent._origin import Origin
 from filebody.agent._proxy import Proxy
 from filebody.agent._race import race
 from filebody.agent._tls import default_context, handshake
@@ -20,6 +19,7 @@ from filebody.agent._tunnel import tunnel
 from filebody.agent._turns import Turns
 from filebody.agent._unix import connect_unix
 from filebody.errors import ConnectError, ConnectTimeout, ProxyError
+from filebody.wire import Origin
 
 __all__ = ["Route", "connect"]
 

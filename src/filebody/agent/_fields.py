@@ -9,8 +9,8 @@ import attrs
 from twisted.web.http_headers import Headers
 
 from filebody.agent._framing import check_field, check_method, request_head
-from filebody.agent._origin import Target
 from filebody.errors import UsageError
+from filebody.wire import Target
 
 __all__ = ["Head", "make_head"]
 

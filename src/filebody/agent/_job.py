@@ -20,7 +20,6 @@ from filebody.agent._exchange import Exchange
 from filebody.agent._fields import make_head
 from filebody.agent._listener import Moment
 from filebody.agent._options import Attempt, Digest, Expect, Options
-from filebody.agent._origin import parse_target
 from filebody.agent._pool import Pool
 from filebody.agent._redirect import CHANGES, Request, redirected
 from filebody.agent._response import Response
@@ -29,6 +28,7 @@ from filebody.agent._terms import Terms
 from filebody.agent._ways import Ways
 from filebody.agent._wire import Wire
 from filebody.errors import ConnectionLost, NotReplayable, RedirectError, TotalTimeout
+from filebody.wire import parse_target
 
 __all__ = ["Job"]
 

@@ -9,8 +9,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 import attrs
 
-from filebody.agent._origin import Origin, parse_authority, to_a_labels
 from filebody.errors import UsageError
+from filebody.wire import Origin, parse_authority, to_a_labels
 
 __all__ = ["Proxies", "Proxy"]
 

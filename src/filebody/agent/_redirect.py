@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 from twisted.web.http_headers import Headers
 
-from filebody.agent._origin import Target
 from filebody.errors import RedirectError, UsageError
+from filebody.wire import Target
 
 __all__ = ["ANY", "CHANGES", "Request", "redirected"]
 

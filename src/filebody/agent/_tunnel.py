@@ -12,12 +12,12 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from filebody.agent._framing import request_head
-from filebody.agent._origin import Origin
 from filebody.agent._parser import Broken, Head, ResponseParser
 from filebody.agent._proxy import Proxy
 from filebody.agent._timer import start, stop
 from filebody.agent._watch import Watch
 from filebody.errors import ConnectTimeout, ProxyError, TransferError
+from filebody.wire import Origin
 
 __all__ = ["tunnel"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ssl
 
 from filebody.agent._connect import Route
-from filebody.agent._origin import Origin, Target
 from filebody.agent._proxy import Proxies, Proxy
 from filebody.agent._tls import default_context
+from filebody.wire import Origin, Target
 
 __all__ = ["Ways"]
 

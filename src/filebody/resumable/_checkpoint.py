@@ -11,11 +11,11 @@ from typing import Any, Self
 
 import attrs
 
-from filebody.agent._origin import parse_target
 from filebody.resumable._identity import SourceIdentity
 from filebody.resumable._lock import FileLock
 from filebody.resumable._state import Held
 from filebody.resumable._values import Protocol
+from filebody.wire import parse_target
 
 __all__ = ["Checkpoint", "Checkpoints", "Part", "Prefix", "default_directory", "upload_id"]
 

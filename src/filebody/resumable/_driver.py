@@ -9,7 +9,6 @@ from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
 from filebody.agent import Options, Response, UploadAgent
-from filebody.agent._origin import parse_target
 from filebody.body import as_body
 from filebody.errors import UploadLocked, UsageError
 from filebody.progress import Progress
@@ -23,6 +22,7 @@ from filebody.resumable._runner import Way
 from filebody.resumable._state import Plan
 from filebody.resumable._upload import Upload, Wishes, forget, in_thread
 from filebody.resumable._values import NO_OFFER, Kind, Offer, Protocol, Send
+from filebody.wire import parse_target
 
 __all__ = ["cancel", "discover", "upload"]
 

@@ -9,7 +9,6 @@ from email.utils import parsedate_to_datetime
 from twisted.web.http_headers import Headers
 
 from filebody.agent import Informational
-from filebody.agent._origin import parse_target
 from filebody.errors import UsageError
 from filebody.resumable._values import NO_LIMITS, NO_OFFER, Interim, Kind, Offer, Protocol, Reply
 from filebody.wire import (
@@ -20,6 +19,7 @@ from filebody.wire import (
     parse_bool,
     parse_integer,
     parse_limits,
+    parse_target,
     parse_tus_size,
 )
 

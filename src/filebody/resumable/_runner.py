@@ -17,7 +17,6 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
 from filebody.agent import Digest, Informational, Options, Response, Retries, UploadAgent
-from filebody.agent._origin import Target, parse_target
 from filebody.errors import EarlySuccess, RemoteError, TransferError
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
@@ -45,7 +44,9 @@ from filebody.wire import (
     RESUMPTION_SUPPORTED,
     Checksum,
     Field,
+    Target,
     format_checksum,
+    parse_target,
 )
 
 __all__ = ["Observer", "Runner", "Way"]

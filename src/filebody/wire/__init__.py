@@ -1,4 +1,4 @@
-"""The words of both protocols for resumable uploads, shared by the client and the receiver.
+"""What stands on the wire: URIs, and the words of both protocols for resumable uploads.
 
 Values and pure functions: how a field is called, what may stand in it, how it is written. What to
 do about it is decided elsewhere.
@@ -23,6 +23,7 @@ from filebody.wire._metadata import format_metadata, parse_metadata
 from filebody.wire._numbers import MAX_SIZE_BYTES, parse_tus_size
 from filebody.wire._problems import Problem, ProblemType, format_problem, parse_problem
 from filebody.wire._structured import format_bool, parse_bool, parse_integer
+from filebody.wire._uri import Origin, Target, parse_authority, parse_target, to_a_labels
 
 __all__ = [
     "CHECKSUM_ALGORITHMS",
@@ -38,8 +39,10 @@ __all__ = [
     "Concat",
     "Dialect",
     "Field",
+    "Origin",
     "Problem",
     "ProblemType",
+    "Target",
     "UploadLimits",
     "dialect_of",
     "format_bool",
@@ -48,6 +51,7 @@ __all__ = [
     "format_limits",
     "format_metadata",
     "format_problem",
+    "parse_authority",
     "parse_bool",
     "parse_checksum",
     "parse_concat",
@@ -55,5 +59,7 @@ __all__ = [
     "parse_limits",
     "parse_metadata",
     "parse_problem",
+    "parse_target",
     "parse_tus_size",
+    "to_a_labels",
 ]

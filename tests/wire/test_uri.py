@@ -7,8 +7,8 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from filebody.agent._origin import Origin, Target, parse_target
 from filebody.errors import UsageError
+from filebody.wire import Origin, Target, parse_target
 
 
 @pytest.mark.parametrize(
