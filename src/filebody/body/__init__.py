@@ -16,6 +16,7 @@ from filebody.body._encoded import EncodedBody
 from filebody.body._file import FileBody
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._iterable import IterableBody
+from filebody.body._media_type import guess_media_type
 from filebody.body._multipart import FormField, MultipartBody
 from filebody.body._path import PathBody
 from filebody.body._slice import SliceBody
@@ -35,6 +36,7 @@ __all__ = [
     "SliceBody",
     "WaitBy",
     "as_body",
+    "guess_media_type",
 ]
 
 

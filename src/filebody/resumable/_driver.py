@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 
-from filebody.agent import Options, Response, UploadAgent
+from filebody.agent import Options, UploadAgent
 from filebody.body import as_body
 from filebody.errors import UploadLocked, UsageError
 from filebody.progress import Progress
-from filebody.resumable import _machine as machine
-from filebody.resumable._answer import drain
+from filebody.resumable._ask import ask
 from filebody.resumable._checkpoint import Checkpoint, Checkpoints
 from filebody.resumable._notice import Notice
 from filebody.resumable._outcome import Outcome
-from filebody.resumable._replies import lookup_in, read_reply
-from filebody.resumable._runner import Way
-from filebody.resumable._state import Plan
-from filebody.resumable._upload import Upload, Wishes, forget, in_thread
-from filebody.resumable._values import NO_OFFER, Kind, Offer, Protocol, Send
+from filebody.resumable._threads import in_thread
+from filebody.resumable._upload import Upload, Wishes, forget
+from filebody.resumable._values import Offer, Protocol
+from filebody.resumable._way import Way
 from filebody.wire import parse_target
 
 __all__ = ["cancel", "discover", "upload"]
@@ -49,27 +47,7 @@ def discover(
     Source: tus 1.0.0, OPTIONS; draft-ietf-httpbis-resumable-upload, section 4.1.4.
     """
     way = Way(agent, parse_target(url), headers or Headers(), options or agent.options)
-    return Deferred.fromCoroutine(_discover(way))
-
-
-async def _discover(way: Way) -> Offer:
-    _, first = machine.begin(Plan(url=way.target.url, length=None))
-    asking = cast("Send", first)
-    url, is_same = way.url_of(asking.url)
-    fields = way.headers_of(asking, is_same=is_same)
-    asked = way.agent.request(asking.method.encode("ascii"), url, fields, options=way.options)
-    response = cast("Response", await asked)
-    await drain(response)
-    reply = read_reply(
-        response.code,
-        lookup_in(response.headers),
-        kind=Kind.DISCOVER,
-        protocol=Protocol.AUTO,
-        url=way.target.url,
-        detail="",
-        date_seconds=0.0,
-    )
-    return reply.offer or NO_OFFER
+    return Deferred.fromCoroutine(ask(way))
 
 
 def upload(

@@ -5,18 +5,17 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, DeferredLock
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, Prefix
 from filebody.resumable._lock import FileLock
 from filebody.resumable._source import Source
 from filebody.resumable._state import State
+from filebody.resumable._threads import in_thread
 
 __all__ = ["Keeper", "PrefixHash"]
 
@@ -109,7 +108,7 @@ class Keeper:
         timer, self._timer = self._timer, None
         if timer is not None:
             timer.cancel()
-        await self._turn.run(self._in_thread, self._end, forget)
+        await self._turn.run(in_thread, self._reactor, self._end, forget)
 
     @property
     def _has_begun(self) -> bool:
@@ -130,7 +129,7 @@ class Keeper:
         if checkpoint == self._written or self._is_closed:
             return None
         self._written = checkpoint
-        return self._in_thread(self._save, checkpoint)
+        return in_thread(self._reactor, self._save, checkpoint)
 
     def _save(self, checkpoint: Checkpoint) -> None:
         with self._mutex:
@@ -151,7 +150,3 @@ class Keeper:
                 self._store.save(self.checkpoint)
         finally:
             self._lock.release()
-
-    def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        pool = self._reactor.getThreadPool()
-        return deferToThreadPool(self._reactor, pool, function, *arguments)

@@ -7,16 +7,13 @@ import random
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
-from twisted.web.http_headers import Headers
 from twisted.web.iweb import IResponse
 
-from filebody.agent import Digest, Informational, Options, Response, Retries, UploadAgent
+from filebody.agent import Digest, Informational, Options, Response, Retries
 from filebody.errors import EarlySuccess, RemoteError, TransferError
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
@@ -26,6 +23,7 @@ from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._replies import lookup_in, read_interim, read_reply
 from filebody.resumable._source import Source
 from filebody.resumable._state import State
+from filebody.resumable._threads import in_thread
 from filebody.resumable._values import (
     Done,
     Fail,
@@ -39,63 +37,16 @@ from filebody.resumable._values import (
     Wait,
     Waited,
 )
+from filebody.resumable._way import Way
 from filebody.wire import (
     CHECKSUM_ALGORITHMS,
     RESUMPTION_SUPPORTED,
     Checksum,
     Field,
-    Target,
     format_checksum,
-    parse_target,
 )
 
-__all__ = ["Observer", "Runner", "Way"]
-
-# They were meant for the server that the user named.
-_FOR_THE_ORIGIN = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"host"})
-
-
-@attrs.frozen
-class Way:
-    """How requests go.
-
-    Attributes:
-        agent: Sends them.
-        target: What the user named, with credentials if there are any.
-        headers: The user's fields; those about the content, and conditions, go with what creates an
-            upload only.
-        options: The user's.
-    """
-
-    agent: UploadAgent
-    target: Target
-    headers: Headers
-    options: Options
-
-    def url_of(self, url: str) -> tuple[bytes, bool]:
-        """What to ask the agent for, and whether it is the server that the user named."""
-        found = parse_target(url)
-        is_same = found.origin == self.target.origin
-        if is_same and self.target.credentials is not None and found.credentials is None:
-            user, password = self.target.credentials
-            scheme, _, rest = url.partition("://")
-            url = f"{scheme}://{_quoted(user)}:{_quoted(password)}@{rest}"
-        return url.encode("ascii"), is_same
-
-    def headers_of(self, send: Send, *, is_same: bool) -> Headers:
-        """The user's fields and the protocol's."""
-        headers = Headers()
-        for name, values in self.headers.getAllRawHeaders():
-            lower = name.lower()
-            if not is_same and lower in _FOR_THE_ORIGIN:
-                continue
-            is_about_target = lower.startswith((b"content-", b"if-")) or lower == b"range"
-            if is_about_target and send.kind is not Kind.CREATE:
-                continue
-            headers.setRawHeaders(name, list(values))
-        for field, value in send.fields:
-            headers.setRawHeaders(field.encode("ascii"), [value.encode("ascii")])
-        return headers
+__all__ = ["Observer", "Runner"]
 
 
 class Observer:
@@ -313,14 +264,9 @@ class Runner:
     async def _checksum(self, send: Send) -> tuple[str, str]:
         algorithm = send.checksum or ""
         digest = hashlib.new(CHECKSUM_ALGORITHMS[algorithm])
-        await self.in_thread(self._source.hash, digest, send.start, send.stop)
+        await in_thread(self._reactor, self._source.hash, digest, send.start, send.stop)
         value = format_checksum(Checksum(algorithm, digest.digest()))
         return Field.UPLOAD_CHECKSUM, value
-
-    def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-        """Call something that blocks, in a worker thread."""
-        pool = self._reactor.getThreadPool()
-        return deferToThreadPool(self._reactor, pool, function, *arguments)
 
     # What is between them.
 
@@ -353,7 +299,3 @@ class Runner:
         if isinstance(error, RemoteError) and error.response is None:
             error.response = self.response
         return error
-
-
-def _quoted(text: str) -> str:
-    return quote(text, safe="")

@@ -13,7 +13,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IConsumer
-from twisted.internet.threads import deferToThreadPool
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -21,6 +20,7 @@ from filebody.body import Body, BytesBody, ConcatBody, PathBody, SliceBody
 from filebody.errors import NotReplayable, UsageError
 from filebody.produce import FileBodyProducer
 from filebody.resumable._source import Source
+from filebody.resumable._threads import in_thread
 from filebody.resumable._values import Available
 
 __all__ = ["WINDOW_BYTES", "SpoolSource"]
@@ -135,8 +135,7 @@ class SpoolSource(Source):
             count = min(len(self._backlog), room)
             piece, self._backlog = self._backlog[:count], self._backlog[count:]
             self._is_writing = True
-            pool = self._reactor.getThreadPool()
-            writing = deferToThreadPool(self._reactor, pool, self._store, piece, self._available)
+            writing = in_thread(self._reactor, self._store, piece, self._available)
             writing.addCallbacks(self._stored, self._not_stored, callbackArgs=(count,))
         elif not self._backlog and self._producer is not None:
             self._producer.resumeProducing()

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, DeferredList, FirstError
 from twisted.internet.task import deferLater
-from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
-from filebody.body import Body, BytesBody, PathBody
-from filebody.body._media_type import guess_media_type
+from filebody.body import Body, BytesBody, PathBody, guess_media_type
 from filebody.errors import BodyError, FilebodyError, UploadLocked
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
@@ -24,14 +21,17 @@ from filebody.resumable._keeper import Keeper, PrefixHash
 from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._phases import Phase
-from filebody.resumable._runner import Observer, Runner, Way
+from filebody.resumable._runner import Observer, Runner
 from filebody.resumable._source import RangeSource, Source
 from filebody.resumable._spool import SpoolSource
 from filebody.resumable._state import Plan, State
-from filebody.resumable._values import NextStep, Offer, Protocol, Send
+from filebody.resumable._threads import in_thread
+from filebody.resumable._values import NextStep, Offer, Protocol
+from filebody.resumable._watch import Watches
+from filebody.resumable._way import Way
 from filebody.wire import format_metadata
 
-__all__ = ["Upload", "Wishes", "forget", "in_thread"]
+__all__ = ["Upload", "Wishes", "forget"]
 
 _log = Logger()
 
@@ -67,11 +67,6 @@ async def forget(way: Way, checkpoint: Checkpoint, *, seconds: float) -> None:
             await runner.drop()
 
 
-def in_thread(reactor: Any, function: Callable[..., Any], *arguments: Any) -> Deferred[Any]:
-    """Call something that blocks, in a worker thread."""
-    return deferToThreadPool(reactor, reactor.getThreadPool(), function, *arguments)
-
-
 class Upload:
     """One call of `upload`."""
 
@@ -89,14 +84,9 @@ class Upload:
         self._body = body
         self._wishes = wishes
         self._store = checkpoints
-        self._on_progress = on_progress
-        self._on_notice = on_notice
-        self._begun = time.monotonic()
+        self._watches = Watches(self._reactor, body.length, on_progress, on_notice)
         self._metadata = ""
-        self._keeper: Keeper | None = None
-        self._watches: list[_Watch] = []
         self._sources: list[Source] = []
-        self._is_resuming = False
 
     def set_metadata(self, metadata: Mapping[str, bytes] | None) -> None:
         """Take the user's, and the file's name and kind.
@@ -124,8 +114,8 @@ class Upload:
         finally:
             for source in self._sources:
                 source.close()
-            if self._keeper is not None:
-                await self._keeper.close(forget=is_done)
+            if self._watches.keeper is not None:
+                await self._watches.keeper.close(forget=is_done)
         return outcome
 
     async def _look(self, body: PathBody) -> Found | None:
@@ -143,7 +133,7 @@ class Upload:
             except OSError as error:
                 if isinstance(error, BodyError):
                     raise
-                self._not_kept(error)
+                self._watches.not_kept(error)
                 return None
             except BaseException:
                 looking.abandon()  # the thread may have the lock, or get it later
@@ -154,11 +144,13 @@ class Upload:
                 raise UploadLocked(body.path, url)
             if not waits:
                 waits = True
-                self.notice(Notice(kind=NoticeKind.WAITING, text="another process sends it"))
+                self._watches.notice(
+                    Notice(kind=NoticeKind.WAITING, text="another process sends it")
+                )
             await deferLater(self._reactor, _LOCK_PERIOD_SECONDS)
-        self._keeper = Keeper(self._reactor, self._store, found.lock, found.checkpoint)
+        self._watches.keeper = Keeper(self._reactor, self._store, found.lock, found.checkpoint)
         if found.why_anew:
-            self.notice(Notice(kind=NoticeKind.ANEW, text=found.why_anew))
+            self._watches.notice(Notice(kind=NoticeKind.ANEW, text=found.why_anew))
         return found
 
     def _plan(self, **changes: Any) -> Plan:
@@ -193,7 +185,7 @@ class Upload:
 
     async def _send(self, found: Found | None) -> Outcome:
         if found is not None and found.is_resumed:
-            self._is_resuming = True
+            self._watches.is_resuming = True
             parts = found.checkpoint.parts
             if len(parts) > 1:
                 return await self._send_parts(parts, found)
@@ -206,7 +198,7 @@ class Upload:
         count = self._part_count()
         is_tus = state.phase is Phase.CREATING and state.protocol is Protocol.TUS
         if is_tus and count > 1 and "concatenation" in state.offer.extensions:
-            self._forget_watches()
+            self._watches.clear()
             await runner.drop()
             return await self._send_parts(self._cut(count), None, state)
         return self._outcome([runner], await runner.go_on(), 1)
@@ -234,8 +226,8 @@ class Upload:
     async def _send_parts(
         self, parts: tuple[Part, ...], found: Found | None, offered: State | None = None
     ) -> Outcome:
-        if self._keeper is not None:
-            self._keeper.cut(parts)
+        if self._watches.keeper is not None:
+            self._watches.keeper.cut(parts)
         runners = [
             self._runner(self._source(part), number, found) for number, part in enumerate(parts)
         ]
@@ -277,138 +269,23 @@ class Upload:
 
     def _runner(self, source: Source, number: int | None, found: Found | None) -> Runner:
         hashing = None
-        if self._wishes.verify_prefix and self._keeper is not None and number is not None:
+        if self._wishes.verify_prefix and self._watches.keeper is not None and number is not None:
             hashed = None if found is None else found.hashed.get(number)
             digest, count = (None, 0) if hashed is None else hashed
             hashing = PrefixHash(source, digest, count)
-        watch = _Watch(self, number, hashing)
-        if number is not None:
-            self._watches.append(watch)
         self._sources.append(source)
-        return Runner(self._way, source, watch)
-
-    def _forget_watches(self) -> None:
-        self._watches.clear()
+        return Runner(self._way, source, self._watches.watch(number, hashing))
 
     def _outcome(self, runners: list[Runner], state: State, parts: int) -> Outcome:
-        self.report()
+        self._watches.report()
         return Outcome(
             url=self._way.target.url,
             upload_url=state.upload_url,
             protocol=state.chosen or state.protocol,
             length=state.length if state.length is not None else state.sent,
-            resumed_bytes=self._resumed,
+            resumed_bytes=self._watches.resumed_bytes,
             sent_bytes=sum(runner.sent_bytes for runner in runners),
             requests=sum(runner.requests for runner in runners),
             parts=parts,
             response=runners[-1].response,
         )
-
-    # What watches tell.
-
-    def changed(self, number: int | None, state: State) -> None:
-        """A part is further."""
-        if self._keeper is not None and number is not None:
-            self._keeper.changed(number, state)
-
-    def answered(self) -> None:
-        """One more part knows how much of it the server had."""
-        if self._is_resuming and all(watch.resumed is not None for watch in self._watches):
-            self._is_resuming = False
-            if self._resumed:
-                self.notice(Notice(kind=NoticeKind.RESUMED, offset=self._resumed))
-
-    async def before(
-        self, number: int | None, state: State, send: Send, hashing: PrefixHash | None
-    ) -> None:
-        """A request with content goes out."""
-        keeper = self._keeper
-        if keeper is None or number is None:
-            return
-        if hashing is not None and send.stop is not None:
-            prefix = await in_thread(self._reactor, hashing.reach, send.stop)
-            keeper.hashed(number, prefix)
-        keeper.changed(number, state)
-        if state.held is not None:
-            try:
-                await keeper.save()
-            except OSError as error:
-                self._not_kept(error)
-
-    @property
-    def _resumed(self) -> int:
-        """How much the server had when this began."""
-        return sum(watch.resumed or 0 for watch in self._watches)
-
-    def _not_kept(self, error: OSError) -> None:
-        """It is sent all the same."""
-        text = f"another process could not go on with it: {error}"
-        self.notice(Notice(kind=NoticeKind.NOT_KEPT, text=text))
-
-    def report(self) -> None:
-        """Tell the user how far it is."""
-        if self._on_progress is None or not self._watches:
-            return
-        sent = sum(watch.sent for watch in self._watches)
-        progress = Progress(
-            sent,
-            self._body.length,
-            time.monotonic() - self._begun,
-            sum(watch.acknowledged for watch in self._watches),
-            sum(watch.confirmed for watch in self._watches),
-            self._resumed,
-        )
-        try:
-            self._on_progress(progress)
-        except Exception:  # noqa: BLE001 - the user's mistake must not damage the upload
-            _log.failure("on_progress failed")
-
-    def notice(self, notice: Notice) -> None:
-        """Tell the user what happened."""
-        if self._on_notice is None:
-            return
-        try:
-            self._on_notice(notice)
-        except Exception:  # noqa: BLE001
-            _log.failure("on_notice failed")
-
-
-class _Watch(Observer):
-    """How far one part is."""
-
-    def __init__(self, owner: Upload, number: int | None, hashing: PrefixHash | None) -> None:
-        self._owner = owner
-        self._number = number
-        self._hashing = hashing
-        self._prepared: Send | None = None
-        self.sent = 0
-        self.acknowledged = 0
-        self.confirmed = 0
-        self.resumed: int | None = None
-
-    def changed(self, state: State) -> None:
-        """See `Observer.changed`; what the server did not get is not sent any more."""
-        if self.resumed is None and state.phase is not Phase.ASKING:
-            self.resumed = state.confirmed
-            self._owner.answered()
-        self.confirmed = state.confirmed
-        is_sending = state.request.has_content and not state.is_waiting
-        if not is_sending or self.sent < self.confirmed:
-            self.sent = self.acknowledged = self.confirmed
-        if not is_sending or state.request is self._prepared:
-            self._owner.changed(self._number, state)
-        self._owner.report()
-
-    async def before(self, state: State, send: Send) -> None:
-        """See `Observer.before`; what is hashed must not be kept as sent before it is hashed."""
-        await self._owner.before(self._number, state, send, self._hashing)
-        self._prepared = send
-
-    def progressed(self, sent: int, acknowledged: int) -> None:
-        """See `Observer.progressed`."""
-        self.sent, self.acknowledged = sent, max(acknowledged, self.confirmed)
-        self._owner.report()
-
-    def notice(self, notice: Notice) -> None:
-        """See `Observer.notice`."""
-        self._owner.notice(notice)
