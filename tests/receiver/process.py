@@ -38,6 +38,8 @@ class ReceiverProcess(Child):
         settings: What `ReceiverConfig` takes besides the directory.
     """
 
+    module = "tests.receiver.process"
+
     def __init__(
         self,
         home: Path,
@@ -57,7 +59,7 @@ class ReceiverProcess(Child):
             "max_file_bytes": max_file_bytes,
             "spare_descriptors": spare_descriptors,
         }
-        super().__init__("tests.receiver.process", config, self._log)
+        super().__init__(self.module, config, self._log)
 
     @property
     def url(self) -> str:
