@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
+import base64
+import contextlib
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from filebody.receiver._gathering import gather
 from filebody.receiver._part import complete, recovered
-from filebody.receiver._placement import translated
+from filebody.receiver._record import Piece
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import too_large
 from filebody.wire import parse_concat
@@ -19,16 +22,26 @@ if TYPE_CHECKING:
     from filebody.receiver._record import Record
     from filebody.receiver._shelf import Shelf, State
 
-__all__ = ["join"]
+__all__ = ["finished", "forget", "identifier_of", "join"]
 
-_COPY_BYTES: Final = 1024 * 1024
+_ID_BYTES: Final = 24
+
+
+def identifier_of(parts: Sequence[str]) -> str:
+    """The identifier of what parts make.
+
+    Who asks for the same again, having missed the answer, asks for the same upload. It is as hard
+    to guess as theirs are.
+    """
+    digest = hashlib.sha256(" ".join(parts).encode()).digest()
+    return base64.urlsafe_b64encode(digest[:_ID_BYTES]).decode()
 
 
 def join(shelf: Shelf, record: Record, parts: Sequence[str], *, max_size: int | None) -> State:
-    """Store what parts make together.
+    """Store what parts make together, or go on with that, or tell what came of it.
 
-    The parts' bytes go when the file has its name; who asks for the same again, having missed the
-    answer, is told of the same file.
+    From when it has begun, the parts' bytes are those of the new upload; where that cannot be
+    stored, as with every upload, they are gone.
 
     Args:
         shelf: Where they are.
@@ -37,37 +50,59 @@ def join(shelf: Shelf, record: Record, parts: Sequence[str], *, max_size: int | 
         max_size: How long the whole may be, in bytes.
 
     Raises:
-        Refusal: 400 for what is no part, 404 or 410 for one that has gone, 409 for one that is not
-            complete, 413 for too much; and as `Shelf.create` and `complete`.
+        Refusal: Before it has begun, 400 for what is no part, 404 or 410 for one that has gone,
+            409 for one that is not complete, 413 for too much, and as `Shelf.create_of_parts`;
+            then as `finished`.
     """
-    states = [shelf.state(part) for part in parts]
-    joined = {state.record.joined_into for state in states}
-    if len(joined) == 1 and (before := joined.pop()) is not None:
-        return recovered(shelf, before)
-    length = sum(_length_of(state) for state in states)
-    if max_size is not None and length > max_size:
-        raise too_large(max_size)
-    shelf.placement.check_room(length)
-    # Counted are the parts, as long as they are there.
-    made = shelf.create(attrs.evolve(record, length=None))
+    upload_id = identifier_of(parts)
+    if not _is_known(shelf, upload_id):
+        if len(set(parts)) < len(parts):
+            raise Refusal(400, "an upload can be a part only once")
+        pieces = tuple(_piece(shelf.state(part)) for part in parts)
+        length = sum(piece.size_bytes for piece in pieces)
+        if max_size is not None and length > max_size:
+            raise too_large(max_size)
+        shelf.create_of_parts(upload_id, attrs.evolve(record, length=length, made_of=pieces))
+    return finished(shelf, upload_id)
+
+
+def finished(shelf: Shelf, upload_id: str) -> State:
+    """Look at an upload, and finish what had begun: a join too, if it is made of parts.
+
+    Who calls holds its parts as well.
+
+    Raises:
+        Refusal: As `recovered`, `gather` and `complete`; below 500, upload and parts are gone.
+    """
+    state = recovered(shelf, upload_id)
+    if not state.record.is_to_be_joined:
+        return state
     try:
-        with translated(record.name):
-            offset = _copy(shelf, made, states)
-            record = attrs.evolve(record, length=length)
-            shelf.save(made.upload_id, record)
-        done = complete(shelf, attrs.evolve(made, record=record, offset=offset))
-    except BaseException:
-        shelf.remove(made.upload_id)
+        return complete(shelf, gather(shelf, state))
+    except Refusal as refusal:
+        if refusal.status < 500:
+            _abandon(shelf, state)
         raise
-    for state in states:
-        gone = attrs.evolve(state.record, joined_into=made.upload_id)
-        shelf.save(state.upload_id, gone)
-        shelf.release(state.upload_id)
-        shelf.remove_part(state.upload_id)
-    return done
 
 
-def _length_of(state: State) -> int:
+def forget(shelf: Shelf, upload_id: str) -> None:
+    """Remove an upload, and what of its parts has not been removed yet.
+
+    Raises:
+        Refusal: As `Shelf.state`.
+    """
+    _abandon(shelf, shelf.state(upload_id))
+
+
+def _is_known(shelf: Shelf, upload_id: str) -> bool:
+    try:
+        shelf.state(upload_id)
+    except Refusal:
+        return False
+    return True
+
+
+def _piece(state: State) -> Piece:
     record = state.record
     if record.concat is None or parse_concat(record.concat).is_final:
         raise Refusal(400, "only uploads with Upload-Concat: partial can be joined")
@@ -75,25 +110,13 @@ def _length_of(state: State) -> int:
         raise Refusal(409, "one of these parts has already become a part of another file")
     if state.offset != record.length:
         raise Refusal(409, f"one of the parts has {state.offset} of {record.length} bytes")
-    return state.offset
+    return Piece(state.upload_id, state.offset)
 
 
-def _copy(shelf: Shelf, made: State, states: Sequence[State]) -> int:
-    prefix, offset = shelf.prefix(made.upload_id), 0
-    buffer = memoryview(bytearray(_COPY_BYTES))
-    target = shelf.open_part(made.upload_id)
-    try:
-        for state in states:
-            source = shelf.open_part(state.upload_id, os.O_RDONLY)
-            try:
-                while count := os.readv(source, [buffer]):
-                    view = buffer[:count]
-                    prefix.follow(offset, view)
-                    while view:
-                        written = os.pwrite(target, view, offset)
-                        view, offset = view[written:], offset + written
-            finally:
-                os.close(source)
-    finally:
-        os.close(target)
-    return offset
+def _abandon(shelf: Shelf, state: State) -> None:
+    # The parts first: a kill before the end leaves something that shows that they are to go.
+    for piece in () if state.record.is_stored else state.record.made_of:
+        with contextlib.suppress(Refusal):
+            if shelf.state(piece.upload_id).record.joined_into == state.upload_id:
+                shelf.remove(piece.upload_id)
+    shelf.remove(state.upload_id)

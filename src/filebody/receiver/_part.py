@@ -8,7 +8,6 @@ marked in the record first.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import hmac
 import os
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from filebody.receiver._exclusion import exclude_others
 from filebody.receiver._placement import translated
 from filebody.receiver._record import Ending, Kind
 from filebody.receiver._refusal import Refusal
@@ -82,7 +82,7 @@ class Part:
         self._hashes = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
         self._descriptor = shelf.open_part(state.upload_id)
         try:
-            _lock(self._descriptor)
+            exclude_others(self._descriptor)
             # What a killed receiver wrote without being able to verify it.
             os.ftruncate(self._descriptor, self._start)
             if state.record.unverified_from is not None or algorithms:
@@ -233,7 +233,7 @@ def _completed(shelf: Shelf, state: State) -> State:
     record, upload_id = state.record, state.upload_id
     descriptor = shelf.open_part(upload_id)
     try:
-        _lock(descriptor)
+        exclude_others(descriptor)
         os.ftruncate(descriptor, state.offset)
         sha256 = shelf.prefix(upload_id).digest(descriptor, state.offset)
         for algorithm, promised in record.promised.items():
@@ -287,15 +287,3 @@ def _reread(descriptor: int, algorithm: str) -> bytes:
         running.update(piece)
         offset += len(piece)
     return running.digest()
-
-
-def _lock(descriptor: int) -> None:
-    """Keep out other receivers of the same directory; the kernel unlocks when one is killed."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Refusal(
-            503, "another receiver is at this upload; try again later", [("Retry-After", "1")]
-        ) from error
-    except OSError:
-        return  # there are no locks on this file system

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from filebody.receiver._names import Name
 
-__all__ = ["Ending", "Kind", "Record", "dumped", "loaded"]
+__all__ = ["Ending", "Kind", "Piece", "Record", "dumped", "loaded"]
 
 _VERSION = 1
 
@@ -44,6 +44,19 @@ class Ending:
     is_done: bool = False
 
 
+@attrs.frozen
+class Piece:
+    """An upload that is a part of another.
+
+    Attributes:
+        upload_id: Which.
+        size_bytes: How long it was when it was complete.
+    """
+
+    upload_id: str
+    size_bytes: int
+
+
 @attrs.frozen(kw_only=True)
 class Record:
     """One upload.
@@ -58,7 +71,9 @@ class Record:
         promised: Algorithm to digest of the whole, in hexadecimal digits.
         unverified_from: Bytes from here on count only when the request that brings them ends well.
         ending: Its end, once all bytes are there.
-        joined_into: The upload that this part has gone into.
+        made_of: The parts that become this upload, in order; none for one whose bytes are sent.
+        joined_into: The upload that this part becomes a part of. From then on its bytes are that
+            upload's, and taken from here one after the other.
     """
 
     kind: Kind
@@ -70,12 +85,18 @@ class Record:
     promised: Mapping[str, str] = attrs.field(factory=dict)
     unverified_from: int | None = None
     ending: Ending | None = None
+    made_of: tuple[Piece, ...] = ()
     joined_into: str | None = None
 
     @property
     def is_stored(self) -> bool:
         """Whether the file has its name."""
         return self.ending is not None and self.ending.is_done
+
+    @property
+    def is_to_be_joined(self) -> bool:
+        """Whether its parts are being brought together, or a kill has interrupted that."""
+        return bool(self.made_of) and self.ending is None
 
 
 def dumped(record: Record) -> bytes:
@@ -98,6 +119,7 @@ def loaded(content: bytes) -> Record:
         facts["name"] = tuple(facts["name"])
         if facts["ending"] is not None:
             facts["ending"] = Ending(**facts["ending"])
+        facts["made_of"] = tuple(Piece(**piece) for piece in facts.get("made_of", ()))
         return Record(**facts)
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("a damaged record") from error

@@ -138,7 +138,8 @@ class Resumption:
             shelf.reserve(state.upload_id, record.length or 0)
             shelf.save(state.upload_id, record)
         state = attrs.evolve(state, record=record)
-        if record.is_stored:  # nothing is appended to it, and that is no fault
+        if record.is_stored or record.joined_into is not None:
+            # Nothing is appended to it, and that is no fault.
             return state
         return self._open(state)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from filebody.receiver import _ietf, _tus
 from filebody.receiver._cors import cors_fields
 from filebody.receiver._download import Download
-from filebody.receiver._joining import join
+from filebody.receiver._joining import forget, identifier_of, join
 from filebody.receiver._manner import UPLOADS_PATH, Create, Manner
 from filebody.receiver._names import parse_target
 from filebody.receiver._options import Options
@@ -111,7 +111,7 @@ def _tus_creation(line: Line, request: h11.Request) -> Exchange:
 def _joining(line: Line, create: Create, parts: tuple[str, ...]) -> Exchange:
     site = line.site
     call = partial(join, site.shelf, create.record, parts, max_size=site.config.max_size)
-    return Errand(line, parts, call, _tus.Tus().created)
+    return Errand(line, [*parts, identifier_of(parts)], call, _tus.Tus().created)
 
 
 def _of_upload(line: Line, request: h11.Request, method: bytes, upload_id: str) -> Exchange:
@@ -120,12 +120,8 @@ def _of_upload(line: Line, request: h11.Request, method: bytes, upload_id: str) 
     if method == b"HEAD":
         return Errand(line, [upload_id], partial(recovered, shelf, upload_id), manner.looked)
     if method == b"DELETE":
-
-        def forget() -> None:
-            shelf.state(upload_id)
-            shelf.remove(upload_id)
-
-        return Errand(line, [upload_id], forget, lambda _: (204, [], b""))
+        call = partial(forget, shelf, upload_id)
+        return Errand(line, [upload_id], call, lambda _: (204, [], b""))
     if method != b"PATCH":
         raise Refusal(405, f"with uploads, do {_ALLOW_UPLOAD}", [("Allow", _ALLOW_UPLOAD)])
     if isinstance(manner, _ietf.Ietf):

@@ -22,11 +22,12 @@ import attrs
 from filebody.receiver._directories import sync_directory
 from filebody.receiver._placement import translated
 from filebody.receiver._prefix import Prefix
+from filebody.receiver._quota import Quota
 from filebody.receiver._record import Kind, Record, dumped, loaded
 from filebody.receiver._refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from filebody.receiver._placement import Placement
 
@@ -88,13 +89,11 @@ class Shelf:
         self.placement = placement
         self.is_synced = is_synced
         self._root = root
-        self._quota = quota
+        self._quota = Quota(quota)
         self._expire_after_seconds = expire_after_seconds
         self._now = now
         self._lock = threading.Lock()
         self._directory = -1
-        self._sizes: dict[str, int] = {}  # what each may grow to, or has, of what is unfinished
-        self._total_bytes = 0
         self._prefixes: dict[str, Prefix] = {}
 
     @property
@@ -113,9 +112,7 @@ class Shelf:
         for name in os.listdir(directory):
             if match := _RECORD.fullmatch(name):
                 with contextlib.suppress(Refusal):
-                    state = self.state(match[1])
-                    if not state.record.is_stored:
-                        self.reserve(match[1], max(state.offset, state.record.length or 0))
+                    self._count(self.state(match[1]))
 
     def close(self) -> None:
         """Close the directory, and remove it if there is nothing in it."""
@@ -133,23 +130,38 @@ class Shelf:
             Refusal: 507 where it does not fit into the quota or on the disk; 409 or 412 where its
                 name is taken; 503 where there are too many.
         """
-        if len(self._sizes) >= _MAX_UPLOADS:
+        upload_id = secrets.token_urlsafe(_ID_BYTES)
+        with self._creating(upload_id, record):
+            self.placement.check_room(record.length)
+            self.reserve(upload_id, record.length or 0)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            # The mode is the umask's, as the file will keep it; the directory keeps others out.
+            os.close(os.open(f"{upload_id}.part", flags, 0o666, dir_fd=self.directory))
+        return self.state(upload_id)
+
+    def create_of_parts(self, upload_id: str, record: Record) -> State:
+        """Make an upload whose bytes are there, in parts; until it has them they count as theirs.
+
+        Raises:
+            Refusal: As `create`, apart from 507.
+        """
+        with self._creating(upload_id, record):
+            self.reserve(upload_id, 0)
+        return self.state(upload_id)
+
+    @contextlib.contextmanager
+    def _creating(self, upload_id: str, record: Record) -> Iterator[None]:
+        if len(self._quota) >= _MAX_UPLOADS:
             raise Refusal(503, "too many uploads are unfinished here", [("Retry-After", "3600")])
         with translated(record.name):
             if record.name:
                 self.placement.check_free(record.name, record.taken_status)
-            self.placement.check_room(record.length)
-            upload_id = secrets.token_urlsafe(_ID_BYTES)
-            self.reserve(upload_id, record.length or 0)
             try:
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-                # The mode is the umask's, as the file will keep it; the directory keeps others out.
-                os.close(os.open(f"{upload_id}.part", flags, 0o666, dir_fd=self.directory))
+                yield
                 self.save(upload_id, record)
             except BaseException:
                 self.remove(upload_id)
                 raise
-        return self.state(upload_id)
 
     def state(self, upload_id: str) -> State:
         """Look at an upload.
@@ -161,7 +173,6 @@ class Shelf:
             raise _unknown()
         if not self._is_there():
             raise _unknown()
-        directory = self.directory
         kept_seconds = self._expire_after_seconds
         try:
             with open(self._name(upload_id, "json"), "rb", opener=self._opener) as file:
@@ -169,21 +180,21 @@ class Shelf:
                 touched = os.fstat(file.fileno()).st_mtime
         except (FileNotFoundError, ValueError) as error:
             raise _unknown() from error
+        part = self._part_of(upload_id)
         if record.is_stored or record.joined_into is not None:
             offset = record.ending.size_bytes if record.ending else record.length or 0
-            kept_seconds = min(kept_seconds, _REMEMBERED_SECONDS)
-        else:
-            try:
-                part = os.stat(
-                    self._name(upload_id, "part"), dir_fd=directory, follow_symlinks=False
-                )
-                offset, touched = part.st_size, part.st_mtime
-            except FileNotFoundError as error:
-                if record.ending is None:
-                    raise _unknown() from error
-                offset = record.ending.size_bytes
+            if part is None:
+                kept_seconds = min(kept_seconds, _REMEMBERED_SECONDS)
+        elif part is not None:
+            offset, touched = part.st_size, part.st_mtime
             if record.unverified_from is not None:
                 offset = min(offset, record.unverified_from)
+        elif record.ending is not None:
+            offset = record.ending.size_bytes
+        elif record.made_of:
+            offset = 0
+        else:
+            raise _unknown()
         expires = touched + kept_seconds
         if expires < self._now():
             raise Refusal(410, "this upload was not gone on with for too long")
@@ -241,23 +252,37 @@ class Shelf:
         Raises:
             Refusal: 507 where that is more than the quota.
         """
-        with self._lock:
-            more = size_bytes - self._sizes.get(upload_id, 0)
-            if self._quota is not None and more > 0 and self._total_bytes + more > self._quota:
-                raise Refusal(
-                    507,
-                    f"{size_bytes} bytes do not fit: unfinished uploads may have {self._quota} "
-                    f"bytes together, and {self._total_bytes} are taken",
-                )
-            if more > 0 or upload_id not in self._sizes:
-                self._sizes[upload_id] = size_bytes
-                self._total_bytes += max(more, 0)
+        self._quota.reserve(upload_id, size_bytes)
 
     def release(self, upload_id: str) -> None:
         """Count an upload no longer."""
+        self._quota.release(upload_id)
         with self._lock:
-            self._total_bytes -= self._sizes.pop(upload_id, 0)
             self._prefixes.pop(upload_id, None)
+
+    def take_over(self, part_id: str, upload_id: str) -> None:
+        """Let an upload begin with the bytes of a part, and what is known of their digest.
+
+        Raises:
+            FileNotFoundError: There are none.
+        """
+        names = self._name(part_id, "part"), self._name(upload_id, "part")
+        directory = self.directory
+        os.rename(*names, src_dir_fd=directory, dst_dir_fd=directory)
+        if self.is_synced:
+            sync_directory(directory)
+        self._quota.move(part_id, upload_id)
+        with self._lock:
+            prefix = self._prefixes.pop(part_id, None)
+            if prefix is not None:
+                self._prefixes[upload_id] = prefix
+
+    def absorb(self, part_id: str, upload_id: str) -> None:
+        """Remove the bytes of a part that an upload has now."""
+        self.remove_part(part_id)
+        self._quota.move(part_id, upload_id)
+        with self._lock:
+            self._prefixes.pop(part_id, None)
 
     def sweep(self, held: Collection[str]) -> int:
         """Remove uploads whose time is over, and what belongs to none.
@@ -281,7 +306,7 @@ class Shelf:
                     self.remove(upload_id)
         return len(removed)
 
-    def whole(self, held: Collection[str]) -> list[str]:
+    def whole(self, held: Collection[str]) -> list[State]:
         """Find uploads that have all their bytes, and no name yet: a receiver was killed just then.
 
         Args:
@@ -292,9 +317,26 @@ class Shelf:
             match = _RECORD.fullmatch(name)
             if match is not None and match[1] not in held:
                 with contextlib.suppress(Refusal):
-                    if is_whole(self.state(match[1])):
-                        found.append(match[1])
+                    state = self.state(match[1])
+                    if is_whole(state) or state.record.is_to_be_joined:
+                        found.append(state)
         return found
+
+    def _count(self, state: State) -> None:
+        """Count what an earlier receiver has left."""
+        record = state.record
+        is_gone = record.joined_into is not None and self._part_of(state.upload_id) is None
+        if record.is_stored or is_gone:
+            return
+        length = 0 if record.made_of else record.length or 0
+        self._quota.count(state.upload_id, max(state.offset, length))
+
+    def _part_of(self, upload_id: str) -> os.stat_result | None:
+        name = self._name(upload_id, "part")
+        try:
+            return os.stat(name, dir_fd=self.directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
 
     def _is_there(self) -> bool:
         try:
@@ -323,7 +365,7 @@ class Shelf:
         self._directory = directory
 
     def _opener(self, name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory)
 
     def _name(self, upload_id: str, suffix: str) -> str:
         if not _ID.fullmatch(upload_id):
@@ -338,7 +380,7 @@ class Shelf:
 def is_whole(state: State) -> bool:
     """Whether an upload only needs its name: its end had begun, or, in tus, nothing more comes."""
     record = state.record
-    if not record.name or record.is_stored:
+    if not record.name or record.is_stored or record.is_to_be_joined:
         return False
     return record.ending is not None or (record.kind is Kind.TUS and state.offset == record.length)
 

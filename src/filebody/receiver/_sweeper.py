@@ -8,13 +8,14 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
-from filebody.receiver._part import recovered
+from filebody.receiver._joining import finished
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._resumption import tell_stored
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
+    from filebody.receiver._shelf import State
     from filebody.receiver._site import Site
 
 __all__ = ["Sweeper"]
@@ -51,20 +52,26 @@ class Sweeper:
         site = self._site
         try:
             await site.workers.run(site.shelf.sweep, site.holds.held())
-            for upload_id in await site.workers.run(site.shelf.whole, site.holds.held()):
+            for state in await site.workers.run(site.shelf.whole, site.holds.held()):
                 if not self._is_stopped:
-                    await self._finish(upload_id)
+                    await self._finish(state)
         except Exception:  # noqa: BLE001 - whatever it is, the next look may go better
             _log.failure("filebody receiver: looking through uploads failed")
 
-    async def _finish(self, upload_id: str) -> None:
+    async def _finish(self, found: State) -> None:
         site, began = self._site, self._site.clock.seconds()
-        hold = site.holds.take(upload_id, lambda: None)
+        pieces = found.record.made_of
+        # In the order of `Errand`.
+        wanted = sorted({found.upload_id, *(piece.upload_id for piece in pieces)})
+        holds = []
         try:
-            await hold.granted
-            state = await site.workers.run(recovered, site.shelf, upload_id)
+            for upload_id in wanted:
+                holds.append(site.holds.take(upload_id, lambda: None))
+                await holds[-1].granted
+            state = await site.workers.run(finished, site.shelf, found.upload_id)
             tell_stored(site, state, peer="-", began=began)
         except Refusal as refusal:
             _log.error("filebody receiver: an upload: {reason}", reason=refusal.reason)
         finally:
-            site.holds.release(hold)
+            for hold in holds:
+                site.holds.release(hold)
