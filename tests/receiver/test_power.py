@@ -13,10 +13,13 @@ import pytest
 from tests.receiver.power import PoweredReceiver
 from tests.receiver.resuming import (
     IETF_TYPE,
+    TUS,
+    ask,
     draft,
     ietf_append,
     ietf_create,
     ietf_head,
+    message,
     tus_append,
     tus_create,
     tus_head,
@@ -126,6 +129,29 @@ def test_at_any_moment_of_the_end(tmp_path: Path, protocol: str) -> None:
                 client.append(receiver, offset, SIZE)
             assert eventually(final.exists)
             assert hashlib.sha256(final.read_bytes()).digest() == hashlib.sha256(BODY).digest()
+
+
+def test_a_join_at_any_moment(tmp_path: Path) -> None:
+    """Asked for again, it makes the same file: no byte of a part goes before it is elsewhere."""
+    chance = random.Random(7)
+    for number in range(8):
+        home = tmp_path / str(number)
+        home.mkdir()
+        with PoweredReceiver(home, fsync=True) as receiver:
+            parts = []
+            for start in range(0, SIZE, SIZE // 3 + 1):
+                piece = BODY[start : start + SIZE // 3 + 1]
+                parts.append(tus_create(receiver, len(piece), "/", "Upload-Concat: partial"))
+                tus_append(receiver, parts[-1], 0, piece)
+            final = f"Upload-Concat: final;{' '.join(parts)}"
+            with Wire(receiver.address) as wire:
+                wire.send(message("POST", "/cut", TUS, final, body=b""))
+                threading.Event().wait(chance.random() * 0.05)
+                receiver.cut_power()
+        with PoweredReceiver(home, fsync=True) as receiver:
+            assert ask(receiver, "POST", "/cut", TUS, final, body=b"").status == 201
+            assert [name for name in receiver.files if name.startswith("cut")] == ["cut"]
+            assert (receiver.directory / "cut").read_bytes() == BODY
 
 
 def test_the_cut_is_one(tmp_path: Path) -> None:
