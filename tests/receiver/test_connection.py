@@ -98,6 +98,13 @@ REFUSED = {
         "curl -T",
         keeps_connection=False,
     ),
+    "form without a name": Script(
+        head("POST", "/", "Content-Length: 2", "Content-Type: multipart/form-data; boundary=b")
+        + b"--",
+        415,
+        "send the file itself",
+        keeps_connection=False,
+    ),
     "no length": Script(head("PUT", "/x"), 411, "Content-Length"),
     "if-match": Script(put("/x", BODY, 'If-Match: "a"'), 412, "", keeps_connection=False),
     "if-none-match, taken": Script(

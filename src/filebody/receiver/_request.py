@@ -125,13 +125,13 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
         Refusal: 400, 411, 412, 413, 415 or 417: see the comments.
     """
     target = parse_target(request.target)
+    _check_media_type(request)  # who sends a form has mostly no name to give either
     if target.is_directory or not target.name:
         raise Refusal(400, f"give the file a name: PUT {target.url_path.rstrip('/')}/NAME", [])
     coding, max_size = coding_of(request), config.max_size
     if coding is not None and max_size is not None:
         max_size = coded_limit(max_size)
     size = length_of(request, max_size)
-    _check_media_type(request)
     if field(request, b"if-match") is not None:
         raise Refusal(412, "files here have no entity tags that If-Match could match")
     if parse_bool(field(request, b"upload-complete")) is False:
@@ -219,7 +219,8 @@ def _check_media_type(request: h11.Request) -> None:
     if request.method == b"POST" and media_type_of(request) == "multipart/form-data":
         raise Refusal(
             415,
-            "this is a form with the file inside: send the file itself (curl -T FILE URL)",
+            "this is a form with the file inside: send the file itself, to the URL that it shall "
+            "have (curl -T FILE URL, filebody send FILE URL)",
             [("Accept-Post", "application/octet-stream")],
         )
 
