@@ -12,7 +12,7 @@ from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from filebody.body import Body, BytesBody, PathBody, guess_media_type
-from filebody.errors import BodyError, FilebodyError, UploadLocked
+from filebody.errors import BodyError, FilebodyError, RemoteError, UploadLocked
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
 from filebody.resumable._begin import Found, Looking
@@ -247,8 +247,22 @@ class Upload:
         for runner in runners:
             await runner.drop()
         joining = self._runner(self._source(None), None, None)
-        state = await joining.run(machine.join(self._plan(), urls))
+        state = await self._join(joining, urls)
         return self._outcome([*runners, joining], state, len(parts))
+
+    async def _join(self, runner: Runner, urls: tuple[str, ...]) -> State:
+        try:
+            return await runner.run(machine.join(self._plan(), urls))
+        except RemoteError as error:
+            if runner.requests == 1 or error.retryable:
+                raise
+            # tus has no way to ask what became of a join: a server that removes parts says of the
+            # second request for one that they are gone, or that the name is taken.
+            detail = f"{error.detail}; " if error.detail else ""
+            detail += (
+                "an earlier answer was lost: the parts may be joined, look before sending again"
+            )
+            raise RemoteError(error.url, error.status, detail, response=error.response) from error
 
     def _first_of_part(self, part: Part, offered: State | None) -> tuple[State, NextStep]:
         plan = self._plan(
