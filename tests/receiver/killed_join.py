@@ -27,6 +27,7 @@ from filebody.receiver._joining import finished, join
 from filebody.receiver._part import Part
 from filebody.receiver._record import Kind, Record
 from filebody.receiver._shelf import Shelf
+from filebody.receiver._stock import unfinished
 from filebody.receiver._store import Store
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def ask(shelf: Shelf, parts: tuple[str, ...]) -> str:
 
 def go_on(shelf: Shelf, _: tuple[str, ...]) -> str:
     """What the sweeper does."""
-    states = [finished(shelf, state.upload_id) for state in shelf.whole([])]
+    states = [finished(shelf, state.upload_id) for state in unfinished(shelf, [])]
     return "".join(state.upload_id for state in states)
 
 

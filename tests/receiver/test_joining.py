@@ -20,6 +20,7 @@ from filebody.receiver._exclusion import exclude_others
 from filebody.receiver._joining import finished, forget, identifier_of, join
 from filebody.receiver._record import Kind, Piece, Record
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._stock import unfinished
 from tests.receiver.killed_join import PIECES, ask, make, opened, stored
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.resuming import TUS, metadata, tus_append, tus_create, tus_head
@@ -151,7 +152,7 @@ def test_another_file_took_a_part_while_nobody_was_there(tmp_path: Path) -> None
         ask(shelf, parts[1:])
         with pytest.raises(Refusal, match="409"):
             finished(shelf, begun.upload_id)
-        assert shelf.whole([]) == []
+        assert unfinished(shelf, []) == []
         [name] = stored(tmp_path)
         assert (tmp_path / name).read_bytes() == WHOLE[len(PIECES[0]) :]
 

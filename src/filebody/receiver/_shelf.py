@@ -27,17 +27,16 @@ from filebody.receiver._record import Kind, Record, dumped, loaded
 from filebody.receiver._refusal import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     from filebody.receiver._placement import Placement
 
-__all__ = ["Shelf", "State", "is_whole"]
+__all__ = ["Shelf", "State", "is_whole", "upload_of"]
 
 _DIRECTORY: Final = ".filebody-uploads"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 _ID_BYTES: Final = 24
 _RECORD: Final = re.compile(r"([A-Za-z0-9_-]{32})\.json")
-_STRAY: Final = re.compile(r"[A-Za-z0-9_-]{32}\.(?:part|new)")
 # How long it can be asked what became of an upload that has ended well.
 _REMEMBERED_SECONDS: Final = 24 * 60 * 60.0
 # So many do not come by honest clients; each costs a block or two of the disk.
@@ -106,13 +105,10 @@ class Shelf:
 
     def open(self) -> None:
         """Take stock of what an earlier receiver has left."""
-        if not self._is_there():
-            return
-        directory = self.directory
-        for name in os.listdir(directory):
-            if match := _RECORD.fullmatch(name):
+        for name in self.names():
+            if upload_id := upload_of(name):
                 with contextlib.suppress(Refusal):
-                    self._count(self.state(match[1]))
+                    self._count(self.state(upload_id))
 
     def close(self) -> None:
         """Close the directory, and remove it if there is nothing in it."""
@@ -284,43 +280,17 @@ class Shelf:
         with self._lock:
             self._prefixes.pop(part_id, None)
 
-    def sweep(self, held: Collection[str]) -> int:
-        """Remove uploads whose time is over, and what belongs to none.
+    def names(self) -> list[str]:
+        """The names of all files of all uploads."""
+        return os.listdir(self.directory) if self._is_there() else []
 
-        Args:
-            held: Those that requests are about just now.
-
-        Returns:
-            How many were removed.
-        """
-        removed: set[str] = set()
-        for name in os.listdir(self.directory) if self._is_there() else ():
-            upload_id = name.partition(".")[0]
-            if upload_id in held or not (_RECORD.fullmatch(name) or _STRAY.fullmatch(name)):
-                continue
-            try:
-                self.state(upload_id)
-            except Refusal:
-                if self._is_old(name):
-                    removed.add(upload_id)
-                    self.remove(upload_id)
-        return len(removed)
-
-    def whole(self, held: Collection[str]) -> list[State]:
-        """Find uploads that have all their bytes, and no name yet: a receiver was killed just then.
-
-        Args:
-            held: Those that requests are about just now.
-        """
-        found = []
-        for name in os.listdir(self.directory) if self._is_there() else ():
-            match = _RECORD.fullmatch(name)
-            if match is not None and match[1] not in held:
-                with contextlib.suppress(Refusal):
-                    state = self.state(match[1])
-                    if is_whole(state) or state.record.is_to_be_joined:
-                        found.append(state)
-        return found
+    def is_old(self, name: str) -> bool:
+        """Whether a file was left alone so long that it would not be an upload's any more."""
+        try:
+            information = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return information.st_mtime + self._expire_after_seconds < self._now()
 
     def _count(self, state: State) -> None:
         """Count what an earlier receiver has left."""
@@ -345,14 +315,6 @@ class Shelf:
             return False
         return True
 
-    def _is_old(self, name: str) -> bool:
-        # What was made just now may not have its record yet.
-        try:
-            information = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return information.st_mtime + self._expire_after_seconds < self._now()
-
     def _open(self) -> None:
         with contextlib.suppress(FileExistsError):
             os.mkdir(_DIRECTORY, 0o700, dir_fd=self._root)
@@ -375,6 +337,12 @@ class Shelf:
     def _unlink(self, name: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self.directory)
+
+
+def upload_of(name: str) -> str | None:
+    """The upload whose record has this name; None if it is no record."""
+    match = _RECORD.fullmatch(name)
+    return None if match is None else match[1]
 
 
 def is_whole(state: State) -> bool:

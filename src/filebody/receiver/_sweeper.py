@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from filebody.receiver._joining import finished
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._resumption import tell_stored
+from filebody.receiver._stock import sweep, unfinished
 
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
@@ -51,8 +52,8 @@ class Sweeper:
     async def _look(self) -> None:
         site = self._site
         try:
-            await site.workers.run(site.shelf.sweep, site.holds.held())
-            for state in await site.workers.run(site.shelf.whole, site.holds.held()):
+            await site.workers.run(sweep, site.shelf, site.holds.held())
+            for state in await site.workers.run(unfinished, site.shelf, site.holds.held()):
                 if not self._is_stopped:
                     await self._finish(state)
         except Exception:  # noqa: BLE001 - whatever it is, the next look may go better
