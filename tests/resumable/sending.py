@@ -50,9 +50,10 @@ def main() -> None:
 
     from filebody.agent import Options, RateLimit, UploadAgent
     from filebody.progress import Progress
-    from filebody.resumable import Checkpoints, Outcome, upload
+    from filebody.resumable import Checkpoints, Outcome, _machine, upload
 
     settings = json.loads(sys.argv[1])
+    _machine.FIRST_DELAY_SECONDS = settings.get("first_delay_seconds", 1.0)
     rate = settings["rate_bytes_per_second"]
     limit = None if rate is None else RateLimit(bytes_per_second=rate)
 
@@ -66,7 +67,7 @@ def main() -> None:
             settings["url"],
             Path(settings["path"]),
             checkpoints=Checkpoints(settings["state"]),
-            on_progress=progressed,
+            on_progress=None if settings.get("is_quiet") else progressed,
             parallel=settings.get("parallel", 1),
             protocol=settings["protocol"],
             verify_prefix=settings.get("verify_prefix", False),
