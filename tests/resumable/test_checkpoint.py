@@ -11,6 +11,7 @@ from pathlib import Path
 import attrs
 import pytest
 
+from filebody.resumable._begin import look
 from filebody.resumable._checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -196,3 +197,49 @@ class TestIdentity:
             seen.add(SourceIdentity.of(str(path)).samples)
         assert len(seen) == 1 + len({0, size - 1} if size else ())
         assert _SAMPLES > 1
+
+
+def test_what_others_put_there_hides_nothing(tmp_path: Path, source: Path) -> None:
+    store = Checkpoints(tmp_path / "state")
+    written = checkpoint(source)
+    store.save(written)
+    (store.directory / "abc.json").mkdir()
+    assert store.all() == [written]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"created_at": float("nan")},
+        {"expires_at": float("inf")},
+        {"source": "/a\0b"},
+        {"url": "no URL"},
+    ],
+)
+def test_what_cannot_be_is_none(tmp_path: Path, source: Path, damage: dict[str, object]) -> None:
+    store = Checkpoints(tmp_path / "state")
+    written = checkpoint(source)
+    store.save(written)
+    path = store.directory / f"{written.id}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | damage))
+    assert store.load(written.id) is None
+
+
+def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", fail)
+    assert default_directory() == Path("/.local/state/filebody/uploads")
+
+
+def test_a_look_that_nobody_waits_for_ends(tmp_path: Path, source: Path) -> None:
+    store = Checkpoints(tmp_path / "state")
+    written = checkpoint(source)
+    store.save(written)
+    with pytest.raises(InterruptedError):
+        look(store, str(source), URL, "PUT", True, is_abandoned=lambda: True)
+    lock = store.lock(written.id)
+    assert lock.acquire()
+    lock.release()

@@ -471,6 +471,17 @@ class TestCheckpoints(Scripted):
         assert server.uploads == {}
         assert self.store.all() == []
 
+    async def test_what_was_finished_meanwhile_is_not_deleted(self) -> None:
+        server = self.serve("tus")
+        content = content_of(SIZE)
+        path = self.make_file(content)
+        await self.interrupt(server, path)
+        (checkpoint,) = self.store.all()
+        await self.upload(checkpoint.url, path)
+        await cancel(self.agent, checkpoint, self.store)
+        assert server.counted("DELETE") == []
+        assert list(server.targets.values()) == [content]
+
     async def test_nothing_is_locked_after_a_cancel(self) -> None:
         server = self.serve("tus")
         path = self.make_file(b"content")

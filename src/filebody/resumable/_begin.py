@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import attrs
 
@@ -15,6 +16,9 @@ from filebody.resumable._identity import Likeness, SourceIdentity, hash_range
 from filebody.resumable._lock import FileLock
 
 __all__ = ["Found", "Looking", "look"]
+
+# So much is hashed before it is asked again whether anybody waits for it.
+_HASH_BYTES = 1 << 26
 
 
 @attrs.frozen(kw_only=True)
@@ -59,7 +63,7 @@ class Looking:
 
     def look(self) -> Found:
         """See `look`; for a worker thread."""
-        found = look(*self._given)
+        found = look(*self._given, is_abandoned=lambda: self._is_abandoned)
         with self._turn:
             self._found = found
             if self._is_abandoned:
@@ -74,7 +78,15 @@ class Looking:
                 self._found.lock.release()
 
 
-def look(store: Checkpoints, path: str, url: str, method: str, verify: bool) -> Found:
+def look(
+    store: Checkpoints,
+    path: str,
+    url: str,
+    method: str,
+    verify: bool,
+    *,
+    is_abandoned: Callable[[], bool],
+) -> Found:
     """Take the lock and see what is there; blocks: for a worker thread.
 
     Args:
@@ -83,8 +95,10 @@ def look(store: Checkpoints, path: str, url: str, method: str, verify: bool) -> 
         url: Where it goes, without credentials.
         method: Of the request that creates it.
         verify: Whether the digest of what was sent has to be there, and to be right.
+        is_abandoned: Whether nobody waits for it any more; asked now and then.
 
     Raises:
+        InterruptedError: It was abandoned; the lock is free.
         BodyReadError: The file cannot be read.
         OSError: The lock cannot be made.
     """
@@ -109,13 +123,19 @@ def look(store: Checkpoints, path: str, url: str, method: str, verify: bool) -> 
     if not lock.acquire():
         return Found(lock=lock, is_locked=False, checkpoint=fresh)
     try:
-        return _compare(lock, fresh, store.load(name), verify=verify)
+        return _compare(lock, fresh, store.load(name), verify, is_abandoned)
     except BaseException:
         lock.release()
         raise
 
 
-def _compare(lock: FileLock, fresh: Checkpoint, old: Checkpoint | None, *, verify: bool) -> Found:
+def _compare(
+    lock: FileLock,
+    fresh: Checkpoint,
+    old: Checkpoint | None,
+    verify: bool,
+    is_abandoned: Callable[[], bool],
+) -> Found:
     if old is None or all(part.held is None for part in old.parts):
         return Found(lock=lock, is_locked=True, checkpoint=fresh)
     likeness, why = old.identity.compare(fresh.identity)
@@ -125,7 +145,7 @@ def _compare(lock: FileLock, fresh: Checkpoint, old: Checkpoint | None, *, verif
     hashed: dict[int, tuple[hashlib._Hash, int]] = {}
     if verify or likeness is Likeness.IN_DOUBT:
         for number, part in enumerate(old.parts):
-            digest, problem = _hash_prefix(fresh.source, part)
+            digest, problem = _hash_prefix(fresh.source, part, is_abandoned)
             if digest is None:
                 doubt = f"{why}, and " if why else ""
                 return attrs.evolve(anew, why_anew=f"{doubt}{problem}")
@@ -135,7 +155,9 @@ def _compare(lock: FileLock, fresh: Checkpoint, old: Checkpoint | None, *, verif
     return Found(lock=lock, is_locked=True, checkpoint=checkpoint, is_resumed=True, hashed=hashed)
 
 
-def _hash_prefix(source: str, part: Part) -> tuple[hashlib._Hash | None, str]:
+def _hash_prefix(
+    source: str, part: Part, is_abandoned: Callable[[], bool]
+) -> tuple[hashlib._Hash | None, str]:
     """The digest of what was sent of a part, if it is still what it was; or why not."""
     digest = hashlib.sha256()
     if part.held is None:
@@ -145,7 +167,13 @@ def _hash_prefix(source: str, part: Part) -> tuple[hashlib._Hash | None, str]:
             return digest, ""
         return None, "no digest was kept of what was sent of it"
     try:
-        hash_range(source, digest, part.start, part.start + part.prefix.bytes)
+        stop = part.start + part.prefix.bytes
+        for start in range(part.start, stop, _HASH_BYTES):
+            if is_abandoned():
+                raise InterruptedError(source)
+            hash_range(source, digest, start, min(start + _HASH_BYTES, stop))
+    except InterruptedError:
+        raise
     except (OSError, EOFError) as error:
         return None, f"what was sent of it cannot be read again ({error})"
     if digest.hexdigest() != part.prefix.sha256:

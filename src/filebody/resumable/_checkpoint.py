@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any, Self
 
 import attrs
 
+from filebody.errors import UsageError
 from filebody.resumable._identity import SourceIdentity
 from filebody.resumable._lock import FileLock
 from filebody.resumable._state import Held
@@ -102,17 +105,34 @@ class Checkpoint:
         if facts["format"] != _FORMAT:
             raise ValueError(f"format {facts['format']} is not known")
         expires_at = facts["expires_at"]
+        source = str(facts["source"])
+        if "\0" in source:
+            raise ValueError("no file has such a path")
         return cls(
             id=str(facts["id"]),
-            source=str(facts["source"]),
-            url=str(facts["url"]),
+            source=source,
+            url=_url(facts["url"]),
             method=str(facts["method"]),
             identity=SourceIdentity.from_json(facts["identity"]),
             parts=tuple(_part(part) for part in facts["parts"]),
-            created_at=float(facts["created_at"]),
-            updated_at=float(facts["updated_at"]),
-            expires_at=None if expires_at is None else float(expires_at),
+            created_at=_time(facts["created_at"]),
+            updated_at=_time(facts["updated_at"]),
+            expires_at=None if expires_at is None else _time(expires_at),
         )
+
+
+def _time(value: Any) -> float:
+    seconds = float(value)
+    if not math.isfinite(seconds):
+        raise ValueError("no time")
+    return seconds
+
+
+def _url(value: Any) -> str:
+    try:
+        return parse_target(str(value)).url
+    except UsageError as error:
+        raise ValueError(str(error)) from error
 
 
 def _part(facts: Any) -> Part:
@@ -128,7 +148,7 @@ def _part(facts: Any) -> Part:
 def _held(facts: Any) -> Held:
     checksum = facts["checksum"]
     return Held(
-        upload_url=str(facts["upload_url"]),
+        upload_url=_url(facts["upload_url"]),
         protocol=Protocol(facts["protocol"]),
         interop_version=int(facts["interop_version"]),
         checksum=None if checksum is None else str(checksum),
@@ -143,8 +163,13 @@ def default_directory() -> Path:
     Source: XDG Base Directory Specification, XDG_STATE_HOME.
     """
     told = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(told) if os.path.isabs(told) else Path.home() / ".local" / "state"
-    return base / "filebody" / "uploads"
+    if os.path.isabs(told):
+        return Path(told) / "filebody" / "uploads"
+    try:
+        home = Path.home()
+    except RuntimeError:  # a user without a name, as in a container: it is what POSIX takes then
+        home = Path("/")
+    return home / ".local" / "state" / "filebody" / "uploads"
 
 
 def upload_id(source: str, url: str) -> str:
@@ -172,8 +197,12 @@ class Checkpoints:
         except FileNotFoundError:
             return []
         stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-        loaded = [self.load(stem) for stem in stems if stem.isalnum()]
-        found = [checkpoint for checkpoint in loaded if checkpoint is not None]
+        found = []
+        for stem in stems:
+            with contextlib.suppress(OSError):  # what somebody else has put there
+                checkpoint = self.load(stem) if stem.isalnum() else None
+                if checkpoint is not None:
+                    found.append(checkpoint)
         return sorted(found, key=lambda checkpoint: checkpoint.created_at)
 
     def load(self, name: str) -> Checkpoint | None:

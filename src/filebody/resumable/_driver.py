@@ -173,7 +173,11 @@ async def _cancel(
     if not lock.acquire():
         raise UploadLocked(checkpoint.source, checkpoint.url)
     try:
-        await forget(way, checkpoint, seconds=seconds)
+        # Another process may have finished it meanwhile: some servers delete the file itself then.
+        now = await in_thread(reactor, checkpoints.load, checkpoint.id)
+        if now is None:
+            return
+        await forget(way, now, seconds=seconds)
         await in_thread(reactor, checkpoints.remove, checkpoint.id)
     finally:
         lock.release()
