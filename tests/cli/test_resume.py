@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.cli.command import Outcome, receiving, run, run_here, started
+from tests.cli.command import Outcome, python, receiving, run, run_here, started
+from tests.cli.server import Peer, serving
 from tests.peers.resumable import Fault, ResumableServer
 from tests.peers.tus_node import TusNode
 from tests.resumable.case import content_of
@@ -200,6 +201,36 @@ def test_nothing_is_kept_where_it_cannot_be_written(tmp_path: Path, large: Path)
         assert outcome.code == 0
         assert "another process could not go on with it" in outcome.err
         assert (inbox / "large").read_bytes() == large.read_bytes()
+
+
+IMPATIENT = """
+import sys
+from filebody.cli import _course, main
+
+_course._PATIENCE_SECONDS = 0.5
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\n", b"", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_an_offer_that_never_ends(beginning: bytes, tmp_path: Path, large: Path) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        if peer.received.method == "OPTIONS":
+            with contextlib.suppress(OSError):
+                peer.socket.sendall(beginning)
+                while True:
+                    peer.socket.sendall(b"HTTP/1.1 102 P\r\n\r\n" if not beginning else b"x: y\r\n")
+                    time.sleep(0.05)
+        else:
+            peer.body()
+            peer.answer(201)
+
+    with serving(script) as server:
+        outcome = python(IMPATIENT, "send", "large", server.url, cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert [request.method for request in server.requests] == ["OPTIONS", "PUT"]
+    assert server.requests[1].content == large.read_bytes()
 
 
 class TestServersOfAllKinds:

@@ -152,12 +152,13 @@ class Asking(Job):
         self.offer = Offer()
         self._agent = agent
         self._is_patient = options.retries.limit > 0
-        known = [options.timeouts.response_seconds, options.timeouts.total_seconds]
-        patience = min([_PATIENCE_SECONDS, *(seconds for seconds in known if seconds)])
+        total_seconds = options.timeouts.total_seconds
+        self._is_last = total_seconds is not None and total_seconds <= _PATIENCE_SECONDS
+        patience = min(total_seconds or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
         self._options = attrs.evolve(
             options,
             retries=Retries(limit=0),
-            timeouts=attrs.evolve(options.timeouts, response_seconds=patience),
+            timeouts=attrs.evolve(options.timeouts, total_seconds=patience),
         )
         self._target = target
         self._headers = Headers()
@@ -173,7 +174,8 @@ class Asking(Job):
             if not self._is_patient:
                 raise
         except TotalTimeout:
-            raise
+            if self._is_last:
+                raise
         except FilebodyError:  # whatever it is, the request that counts will tell
             return
 
