@@ -300,6 +300,20 @@ class TestServersOfAllKinds:
             assert list(server.targets.values()) == [content]
             assert listed(tmp_path) == []
 
+    def test_under_another_name_it_is_another_upload(self, tmp_path: Path, large: Path) -> None:
+        (tmp_path / "link").symlink_to("large")
+        with ResumableServer("tus") as server:
+            with started("send", *SLOWLY, "large", server.url + "/", cwd=tmp_path) as sending:
+                sending.line("err")
+                sending.interrupt()
+                sending.end()
+            for arguments in (["--name", "other", "large"], ["link"]):
+                outcome = run("send", "--json", *arguments, server.url + "/", cwd=tmp_path)
+                assert outcome.code == 0, outcome.err
+                assert outcome.objects[0]["resumed_bytes"] == 0
+            assert len(server.counted("POST")) == 3
+            assert len(listed(tmp_path)) == 1
+
     def test_verbose_shows_all_requests(self, tmp_path: Path, large: Path) -> None:
         with ResumableServer("tus") as server:
             outcome = run("send", "-v", "large", server.url + "/", cwd=tmp_path)

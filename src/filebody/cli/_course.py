@@ -96,8 +96,11 @@ def begun_course(body: Body, target: Target, name: str, store: Checkpoints) -> C
     """How it was begun before, if it was; reads a file."""
     if not isinstance(body, PathBody) or not body.replayable:
         return None
+    urls = [target.of(name).url]
+    if _own_name(body) == name:  # else what goes to the directory would get the file's own name
+        urls.append(target.url)
     with contextlib.suppress(OSError):  # what cannot be written there, either, is told later
-        for url in (target.of(name).url, target.url):
+        for url in urls:
             checkpoint = store.find(body.path, url)
             if checkpoint is not None:
                 return course_of(checkpoint)
@@ -121,9 +124,13 @@ def offered_course(offer: Offer, body: Body, target: Target, name: str) -> Cours
     course = Course(url=target.url, protocol=Protocol.TUS, offer=offer)
     if not target.is_directory:
         return course
-    own_name = os.path.basename(os.path.realpath(body.path)) if isinstance(body, PathBody) else ""
     # Under the same URL two names of one file could not be told from each other later.
-    return attrs.evolve(course, filename=os.fsencode(name), is_kept=own_name == name)
+    return attrs.evolve(course, filename=os.fsencode(name), is_kept=_own_name(body) == name)
+
+
+def _own_name(body: Body) -> str:
+    """What a file is called where it lies, whatever links lead there."""
+    return os.path.basename(os.path.realpath(body.path)) if isinstance(body, PathBody) else ""
 
 
 class Asking(Job):
