@@ -6,16 +6,21 @@ has read and the answers, and then hangs up on both sides.
 """
 
 import contextlib
+import itertools
 import select
 import socket
 import struct
 import threading
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Literal, Self
 
 import attrs
 
+By = Literal["close", "reset", "stall"]
+
 _TIMEOUT_SECONDS = 60
+_NEVER = 1 << 62
 
 
 @attrs.define
@@ -35,7 +40,8 @@ class Cutter:
     """Listens on loopback while in use.
 
     Args:
-        after_bytes: how many bytes of each connection are read, headers included.
+        after_bytes: how many bytes of each connection are read, headers included; or for one
+            connection after the other, how many and how it ends. What follows is not cut.
         by: "close" ends the connection with FIN (the kernel makes it RST if unread bytes wait),
             "reset" with RST; "stall" reads no more and leaves the end to the client.
         target: host and port to pass the bytes on to.
@@ -43,13 +49,15 @@ class Cutter:
 
     def __init__(
         self,
-        after_bytes: int,
+        after_bytes: int | Iterable[tuple[int, By]],
         *,
-        by: Literal["close", "reset", "stall"] = "close",
+        by: By = "close",
         target: tuple[str, int] | None = None,
     ) -> None:
-        self._after_bytes = after_bytes
-        self._by = by
+        if isinstance(after_bytes, int):
+            self._plans: Iterator[tuple[int, By]] = itertools.repeat((after_bytes, by))
+        else:
+            self._plans = itertools.chain(after_bytes, itertools.repeat((_NEVER, by)))
         self._target = target
         self.cuts: list[Cut] = []
 
@@ -90,24 +98,33 @@ class Cutter:
             connection, _ = self._listener.accept()
             cut = Cut()
             self.cuts.append(cut)
-            thread = threading.Thread(target=self._serve, args=(connection, cut), name="cutter")
+            plan = next(self._plans)
+            thread = threading.Thread(
+                target=self._serve, args=(connection, cut, *plan), name="cutter"
+            )
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket, cut: Cut) -> None:
+    def _serve(self, connection: socket.socket, cut: Cut, after_bytes: int, by: By) -> None:
         target = socket.create_connection(self._target) if self._target else None
         try:
             # The client may be gone first; what was counted until then stays true.
             with contextlib.suppress(ConnectionError):
-                self._pass_on(connection, target, cut)
+                self._pass_on(connection, target, cut, after_bytes)
+                if cut.read == after_bytes and by == "stall":
+                    self._wait_for_the_end_of(connection)
+                else:
+                    cut.by_us = cut.read == after_bytes
         finally:
             for end in (connection, target):
                 if end is not None:
-                    self._hang_up(end)
+                    self._hang_up(end, by)
 
-    def _pass_on(self, client: socket.socket, target: socket.socket | None, cut: Cut) -> None:
+    def _pass_on(
+        self, client: socket.socket, target: socket.socket | None, cut: Cut, after_bytes: int
+    ) -> None:
         sides = [client] if target is None else [client, target]
-        while cut.read < self._after_bytes:
+        while cut.read < after_bytes:
             ready, _, _ = select.select([*sides, self._asked_to_end], [], [], _TIMEOUT_SECONDS)
             if not ready or self._asked_to_end in ready:
                 return
@@ -117,16 +134,12 @@ class Cutter:
                     return
                 client.sendall(answer)
             if client in ready:
-                data = client.recv(min(1 << 16, self._after_bytes - cut.read))
+                data = client.recv(min(1 << 16, after_bytes - cut.read))
                 if not data:
                     return
                 cut.read += len(data)
                 if target is not None:
                     target.sendall(data)
-        if self._by == "stall":
-            self._wait_for_the_end_of(client)
-        else:
-            cut.by_us = True
 
     def _wait_for_the_end_of(self, client: socket.socket) -> None:
         poll = select.poll()
@@ -135,7 +148,7 @@ class Cutter:
         poll.register(self._asked_to_end, select.POLLIN)
         poll.poll(_TIMEOUT_SECONDS * 1000)
 
-    def _hang_up(self, end: socket.socket) -> None:
-        if self._by == "reset":
+    def _hang_up(self, end: socket.socket, by: By) -> None:
+        if by == "reset":
             end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         end.close()
