@@ -21,7 +21,7 @@ from tests.programs import require_program
 MAX_SECONDS = 60
 
 # No profile of anybody's, no window, and nothing but this machine.
-_FLAGS = (
+FLAGS = (
     "--headless=new",
     "--no-sandbox",  # which root cannot have; the page is ours
     "--disable-gpu",
@@ -92,7 +92,7 @@ class Browser:
             process = subprocess.Popen(
                 [
                     self._chromium,
-                    *_FLAGS,
+                    *FLAGS,
                     f"--user-data-dir={self._home / 'profile'}",
                     f"{self.origin}/{page}",
                 ],

@@ -1,7 +1,9 @@
-"""tus-js-client in Chromium, from a page of another origin."""
+"""tus-js-client in Chromium, from the receiver's own page and from one of another origin."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
@@ -9,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.peers.browser import Browser
+from tests.peers.devtools import DevTools
 from tests.programs import require
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.test_resuming_clients import NODE
@@ -18,16 +21,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SIZE = 2_500_000
+CONTENT = bytes((i * 7 + (i >> 8)) & 255 for i in range(SIZE))
+
+
+def tus_js_client() -> Path:
+    script = NODE / "node_modules" / "tus-js-client" / "dist" / "tus.min.js"
+    require(script.is_file(), f"tus-js-client is not installed: npm ci --prefix {NODE}")
+    return script
 
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    script = NODE / "node_modules" / "tus-js-client" / "dist" / "tus.min.js"
-    require(script.is_file(), f"tus-js-client is not installed: npm ci --prefix {NODE}")
     pages = tmp_path / "pages"
     pages.mkdir()
-    shutil.copy(script, pages / "tus.js")
-    shutil.copy(NODE / "page.html", pages)
+    shutil.copy(tus_js_client(), pages / "tus.js")
+    for name in ("page.html", "page.js"):
+        shutil.copy(NODE / name, pages)
     with Browser(pages, tmp_path) as browser:
         yield browser
 
@@ -47,7 +56,29 @@ def test_a_page_uploads(tmp_path: Path, browser: Browser, protocol: str) -> None
         said = browser.load(f"page.html?{urlencode(asked)}")
         assert said == {"url": said.get("url"), "progress": SIZE}
         stored = (receiver.directory / "from-a-page.bin").read_bytes()
-    assert stored == bytes((i * 7 + (i >> 8)) & 255 for i in range(SIZE))
+    assert stored == CONTENT
+
+
+@pytest.mark.peer
+def test_the_receivers_own_page_uploads(tmp_path: Path) -> None:
+    """From its listing, in which scripts are let run for once, to where it is."""
+    client = tus_js_client().read_text()
+    upload = (NODE / "page.js").read_text()
+    with ReceiverProcess(tmp_path) as receiver, DevTools(tmp_path) as page:
+        for protocol in ("tus-v1", "ietf-draft-05"):
+            page.load(receiver.url)
+            assert page.run("document.querySelector('h1').textContent") == "/"
+            page.run(f"{client};0")
+            name = f"{protocol}.bin"
+            endpoint = receiver.url + (name if protocol != "tus-v1" else "")
+            asked = {"endpoint": endpoint, "protocol": protocol, "size": SIZE}
+            said = page.run(f"({upload})({json.dumps(asked)})")
+            assert said == {"url": said.get("url"), "progress": SIZE}
+            stored = receiver.events[-1]
+            assert stored["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+            assert (receiver.directory / stored["name"]).read_bytes() == CONTENT
+            page.load(receiver.url)
+            assert stored["name"] in page.run("document.body.textContent")
 
 
 @pytest.mark.peer
