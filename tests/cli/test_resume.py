@@ -212,8 +212,11 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.parametrize("options", [(), ("--resume",)])
 @pytest.mark.parametrize("beginning", [b"HTTP/1.1 200 OK\r\n", b"", b"HTTP/1.1 200 OK\r\n\r\n"])
-def test_an_offer_that_never_ends(beginning: bytes, tmp_path: Path, large: Path) -> None:
+def test_an_offer_that_never_ends(
+    beginning: bytes, options: Sequence[str], tmp_path: Path, large: Path
+) -> None:
     def script(peer: Peer) -> None:
         peer.head()
         if peer.received.method == "OPTIONS":
@@ -227,8 +230,9 @@ def test_an_offer_that_never_ends(beginning: bytes, tmp_path: Path, large: Path)
             peer.answer(201)
 
     with serving(script) as server:
-        outcome = python(IMPATIENT, "send", "large", server.url, cwd=tmp_path)
-    assert (outcome.code, outcome.err) == (0, "")
+        outcome = python(IMPATIENT, "send", *options, "large", server.url, cwd=tmp_path)
+    assert outcome.code == 0, outcome.err
+    assert len(outcome.err.splitlines()) == len(options)  # asked for, it says that it cannot
     assert [request.method for request in server.requests] == ["OPTIONS", "PUT"]
     assert server.requests[1].content == large.read_bytes()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Sequence
 
 import attrs
@@ -146,6 +147,7 @@ class Asking(Job):
 
     Attributes:
         offer: What it offers.
+        is_silent: Whether it has not said so in time, and is not to be asked again.
     """
 
     def __init__(
@@ -157,15 +159,17 @@ class Asking(Job):
     ) -> None:
         super().__init__(agent.reactor)
         self.offer = Offer()
+        self.is_silent = False
         self._agent = agent
         self._is_patient = options.retries.limit > 0
-        total_seconds = options.timeouts.total_seconds
-        self._is_last = total_seconds is not None and total_seconds <= _PATIENCE_SECONDS
-        patience = min(total_seconds or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
+        total = options.timeouts.total_seconds
+        self._is_last = total is not None and total <= _PATIENCE_SECONDS
+        # Of everything: an answer can begin in time and never come to its end.
+        self._patience = min(total or _PATIENCE_SECONDS, _PATIENCE_SECONDS)
         self._options = attrs.evolve(
             options,
             retries=Retries(limit=0),
-            timeouts=attrs.evolve(options.timeouts, total_seconds=patience),
+            timeouts=attrs.evolve(options.timeouts, total_seconds=self._patience),
         )
         self._target = target
         self._headers = Headers()
@@ -173,6 +177,7 @@ class Asking(Job):
             self._headers.addRawHeader(field, value)
 
     async def _do(self) -> None:
+        began = time.monotonic()
         try:
             self.offer = await discover(
                 self._agent, self._target.url, headers=self._headers, options=self._options
@@ -185,6 +190,8 @@ class Asking(Job):
                 raise
         except FilebodyError:  # whatever it is, the request that counts will tell
             return
+        # Even if the beginning of the answer came: its end may never do.
+        self.is_silent = time.monotonic() - began >= self._patience
 
     def _look(self) -> None:
         """See `Job`; there is nothing to be seen."""

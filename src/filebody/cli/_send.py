@@ -72,6 +72,7 @@ class Sending:
         self._notices = Notices(self._show.tell)
         self._store = Checkpoints()
         self._offer: Offer | None = None
+        self._is_silent = False
         self._job: Job | None = None
         self._stop: Interrupted | None = None
 
@@ -146,7 +147,7 @@ class Sending:
             if course is None:
                 exchange = self._plain(agent, began, target, fields, load)
             else:
-                exchange = self._resumable(agent, course, fields, load, source)
+                exchange = self._resumable(agent, began, course, fields, load, source)
             self._job = exchange
             await exchange.run()
         except (FilebodyError, Interrupted) as failure:
@@ -187,10 +188,10 @@ class Sending:
             asking = Asking(agent, exchange, target.of(name), fields)
             self._job = asking
             await asking.run()
-            self._offer = asking.offer
+            self._offer, self._is_silent = asking.offer, asking.is_silent
         course = offered_course(self._offer, load.content, target, name)
         if course is None and resumption.wish:  # what the first request is answered with may tell
-            return Course(url=target.of(name).url)
+            return Course(url=target.of(name).url, offer=self._offer if self._is_silent else None)
         return course
 
     def _plain(
@@ -202,11 +203,10 @@ class Sending:
         load: Load,
     ) -> Exchange:
         options = self._options
-        has_asked = self._job is not None
         return Exchange(
             agent.reactor,
             agent=agent,
-            options=_rest(options.exchange, began) if has_asked else options.exchange,
+            options=self._exchange_options(began),
             method=options.method,
             target=target,
             fields=fields,
@@ -215,9 +215,15 @@ class Sending:
             is_verbose=options.verbose,
         )
 
+    def _exchange_options(self, began: float) -> Options:
+        """Those of one file, without the time that the server was asked what it offers."""
+        has_asked = self._job is not None
+        return _rest(self._options.exchange, began) if has_asked else self._options.exchange
+
     def _resumable(
         self,
         agent: UploadAgent,
+        began: float,
         course: Course,
         fields: Sequence[tuple[str, str]],
         load: Load,
@@ -230,7 +236,7 @@ class Sending:
         )
         return Resumable(
             agent=agent,
-            options=options.exchange,
+            options=self._exchange_options(began),
             method=course.method or options.method,
             course=course,
             resumption=options.resumption,
