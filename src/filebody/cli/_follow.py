@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -31,6 +32,7 @@ class FollowingHash:
         self._goal = 0
         self._running: Deferred[None] | None = None
         self._error: Exception | None = None
+        self._seen: tuple[int, ...] = ()
 
     def follow(self, stop: int) -> None:
         """Hash up to `stop`, sooner or later."""
@@ -40,7 +42,10 @@ class FollowingHash:
             self._running.addErrback(self._failed)
 
     async def finish(self, stop: int) -> bytes | None:
-        """The digest of the first `stop` bytes; None if they cannot be read any more.
+        """The digest of the first `stop` bytes; None if they are not there any more.
+
+        Who writes to the file, or puts another in its place, when all of it was sent, does no harm:
+        its digest says nothing about what was sent then.
 
         Cancelled, it ends when the piece that is being hashed is.
         """
@@ -70,6 +75,7 @@ class FollowingHash:
 
     def _hash(self, start: int, stop: int) -> None:
         with open(self._path, "rb", buffering=0) as file:
+            self._check(file.fileno())
             file.seek(start)
             while start < stop:
                 piece = file.read(min(_READ_BYTES, stop - start))
@@ -77,6 +83,15 @@ class FollowingHash:
                     raise EOFError(f"{self._path} ends at byte {start}")
                 self._digest.update(piece)
                 start += len(piece)
+            self._check(file.fileno())
+
+    def _check(self, descriptor: int) -> None:
+        """See to it that it is the file that it was, with the same content."""
+        now = os.fstat(descriptor)
+        seen = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns)
+        if self._seen and seen != self._seen:
+            raise OSError(f"{self._path} is not what it was")
+        self._seen = seen
 
     def _failed(self, failure: Any) -> None:
         self._running = None
