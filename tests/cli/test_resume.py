@@ -43,10 +43,15 @@ def wait_for_bytes(inbox: Path, count: int) -> None:
 
 
 def cut_off(
-    inbox: Path, url: str, *options: str, number: int = signal.SIGINT, count: int = 500_000
+    inbox: Path,
+    url: str,
+    *options: str,
+    source: str = "large",
+    number: int = signal.SIGINT,
+    count: int = 500_000,
 ) -> Outcome:
-    """Begin to send `large`, and have it interrupted when so much has come."""
-    with started("send", *SLOWLY, *options, "large", url, cwd=inbox.parent) as running:
+    """Begin to send a file, and have it interrupted when so much has come of all that is begun."""
+    with started("send", *SLOWLY, *options, source, url, cwd=inbox.parent) as running:
         assert "the same command resumes it" in running.line("err")
         wait_for_bytes(inbox, count)
         running.interrupt(number)

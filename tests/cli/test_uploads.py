@@ -164,13 +164,51 @@ def test_what_makes_no_sense(command: str, tmp_path: Path) -> None:
         (["ff"], "no unfinished upload is called 'ff': filebody uploads lists them"),
         ([""], "no unfinished upload is called ''"),
         (["a1"], "'a1' may be a1b2 or a1c3: write more of it"),
-        (["--all", "--token", "t"], "different servers (one.example, other.example)"),
+        (["--all", "--token", "t"], "different servers (http://one.example, http://other.example)"),
         (["--all", "-H", "A: b"], "different servers"),
         (["a1b2", "--proxy", "ftp://h"], "proxy"),
     ):
         outcome = run_here("uploads", command, *arguments, cwd=tmp_path)
         assert (outcome.code, outcome.out) == (2, "")
         assert words in outcome.error
+
+
+def test_what_another_process_has_finished_is_not_begun_again(tmp_path: Path, large: Path) -> None:
+    inbox, other = tmp_path / "inbox", tmp_path / "other"
+    other.write_bytes(large.read_bytes())
+    with receiving(inbox) as (_, url):
+        for name, count in (("large", 500_000), ("other", 2_500_000)):
+            cut_off(inbox, url + name, source=name, count=count)
+        first, second = [str(one["upload"]) for one in listed(tmp_path)]
+        options = ("--json", "--limit-rate", "1M")
+        with started("uploads", "resume", *options, first, second, cwd=tmp_path) as resuming:
+            assert "resuming " in resuming.line("err")
+            outcome = run("uploads", "resume", second, cwd=tmp_path)
+            assert outcome.code == 0, outcome.err
+            ended = resuming.end()
+        assert ended.code == 2
+        sent, not_sent = ended.objects
+        assert sent["error"] is None
+        assert (
+            not_sent["error"] == f"{second} is not unfinished any more: another process was at it"
+        )
+        assert (not_sent["status"], not_sent["bytes"]) == (None, 0)
+
+
+def test_where_nothing_can_be_written(tmp_path: Path) -> None:
+    kept(tmp_path, "a1b2", "http://127.0.0.1:9/")
+    (tmp_path / STATE / "filebody" / "uploads" / "a1b2.lock").mkdir()
+    assert "a1b2" in run("uploads", cwd=tmp_path).out
+    outcome = run("uploads", "cancel", "a1b2", cwd=tmp_path)
+    assert outcome.code == 2
+    assert "cannot cancel a1b2" in outcome.error
+    assert "cannot write to " in outcome.error
+
+
+def test_json_of_what_is_done_stands_behind_it(tmp_path: Path) -> None:
+    outcome = run_here("uploads", "--json", "resume", "a1b2", cwd=tmp_path)
+    assert outcome.code == 2
+    assert "--json goes behind resume" in outcome.error
 
 
 def test_what_has_expired_is_said(tmp_path: Path) -> None:

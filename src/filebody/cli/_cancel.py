@@ -9,6 +9,7 @@ import attrs
 from twisted.web.http_headers import Headers
 
 from filebody.agent import UploadAgent
+from filebody.cli._course import check_unfinished
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
 from filebody.cli._job import Job
 from filebody.cli._options import SendOptions, resume_options
@@ -18,7 +19,7 @@ from filebody.cli._targets import Target
 from filebody.cli._uploads import check_one_origin, chosen
 from filebody.cli._verbose import Trace
 from filebody.cli._words import one_line
-from filebody.errors import FilebodyError, UploadLocked
+from filebody.errors import FilebodyError, UploadLocked, UsageError
 from filebody.resumable import Checkpoint, Checkpoints, cancel
 
 __all__ = ["Cancelling", "cancelling"]
@@ -104,15 +105,18 @@ class Cancelling:
         what = f"{checkpoint.id}, {checkpoint.source} to {url}"
         error: FilebodyError | Interrupted | None = None
         try:
+            check_unfinished(self._store, checkpoint.id)
             await self._job.run()
-        except UploadLocked as locked:
-            error = locked
+        except UsageError as failure:
+            error = failure
         except (FilebodyError, Interrupted) as failure:
             if self._forgets and not isinstance(failure, Interrupted):
                 self._store.remove(checkpoint.id)
                 self._show.tell(one_line(f"filebody: the server was not told: {failure}"))
             else:
                 error = failure
+        except OSError as failure:
+            error = UsageError(f"cannot write to {self._store.directory}: {failure.strerror}")
         finally:
             self._job = None
         if error is not None:
@@ -166,5 +170,7 @@ def _reason(error: FilebodyError | Interrupted) -> str:
             return "interrupted; it can still be resumed, or cancelled again"
         case UploadLocked():
             return "another process is sending it: end that first"
+        case UsageError():
+            return str(error)
         case _:
             return f"{error}; try again, or add --forget to forget it here alone"

@@ -22,6 +22,7 @@ from filebody.errors import (
     TLSError,
     TLSTimeout,
     TotalTimeout,
+    UsageError,
 )
 from filebody.resumable import Checkpoint, Checkpoints, Offer, Protocol, discover
 
@@ -30,6 +31,7 @@ __all__ = [
     "Course",
     "Resumption",
     "begun_course",
+    "check_unfinished",
     "course_of",
     "is_regular",
     "offered_course",
@@ -75,7 +77,7 @@ class Course:
         offer: What the server offers, if it was asked.
         filename: What it is called in the metadata (tus), or None for the file's name.
         is_kept: Whether another process can resume it.
-        is_begun: Whether one has begun it.
+        upload_id: Of the checkpoint, if one has begun it.
         method: Of the request that creates it, if another one than the user says.
     """
 
@@ -84,7 +86,7 @@ class Course:
     offer: Offer | None = None
     filename: bytes | None = None
     is_kept: bool = True
-    is_begun: bool = False
+    upload_id: str | None = None
     method: str | None = None
 
 
@@ -112,7 +114,23 @@ def course_of(checkpoint: Checkpoint) -> Course:
     """The course of an upload that was begun."""
     known = [part.held.protocol for part in checkpoint.parts if part.held is not None]
     protocol = known[0] if known else Protocol.AUTO
-    return Course(url=checkpoint.url, protocol=protocol, is_begun=True, method=checkpoint.method)
+    return Course(
+        url=checkpoint.url,
+        protocol=protocol,
+        upload_id=checkpoint.id,
+        method=checkpoint.method,
+    )
+
+
+def check_unfinished(store: Checkpoints, upload_id: str) -> None:
+    """See to it that what was finished by another process is not begun once more, or deleted.
+
+    Raises:
+        UsageError: It was finished, or cancelled, since it was chosen.
+    """
+    with contextlib.suppress(OSError):  # what is to be done with it will tell
+        if store.load(upload_id) is None:
+            raise UsageError(f"{upload_id} is not unfinished any more: another process was at it")
 
 
 def offered_course(offer: Offer, body: Body, target: Target, name: str) -> Course | None:

@@ -15,6 +15,7 @@ from filebody.cli._course import (
     Asking,
     Course,
     begun_course,
+    check_unfinished,
     is_regular,
     offered_course,
 )
@@ -177,6 +178,8 @@ class Sending:
     ) -> Course | None:
         """How to send it to be resumable; None for one request."""
         resumption, target, name = self._options.resumption, item.target, item.source.name
+        if item.course is not None and item.course.upload_id is not None:
+            check_unfinished(self._store, item.course.upload_id)
         if item.course is not None or resumption.wish is False:
             return item.course
         begun = begun_course(load.content, target, name, self._store)
@@ -232,7 +235,7 @@ class Sending:
         options = self._options
         is_kept = course.is_kept and is_regular(load.content)
         self._notices.begin(
-            source.shown, load.total_bytes, is_begun=course.is_begun, is_kept=is_kept
+            source.shown, load.total_bytes, is_begun=course.upload_id is not None, is_kept=is_kept
         )
         return Resumable(
             agent=agent,

@@ -92,10 +92,10 @@ def check_one_origin(given: Mapping[str, Any], targets: Iterable[Target]) -> Non
     Raises:
         UsageError: It would.
     """
-    authorities = list(dict.fromkeys(target.authority for target in targets))
-    if len(authorities) > 1 and (given["token"] or given["headers"]):
+    origins = list(dict.fromkeys(f"{target.scheme}://{target.authority}" for target in targets))
+    if len(origins) > 1 and (given["token"] or given["headers"]):
         raise UsageError(
-            f"these uploads go to different servers ({', '.join(authorities)}): name those of one "
+            f"these uploads go to different servers ({', '.join(origins)}): name those of one "
             "server, so that its token and fields go nowhere else"
         )
 
@@ -141,8 +141,8 @@ def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
 
 def _is_held(checkpoint: Checkpoint, store: Checkpoints) -> bool:
     """Whether a process is at it."""
-    lock = store.lock(checkpoint.id)
     try:
+        lock = store.lock(checkpoint.id)
         is_free = lock.acquire()
     except OSError:
         return False

@@ -66,6 +66,8 @@ def uploads(context: click.Context, as_json: bool) -> int:
     to resume is kept in $XDG_STATE_HOME/filebody (~/.local/state/filebody), without credentials.
     """
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError(f"--json goes behind {context.invoked_subcommand}", context)
         return 0
     from filebody.cli._uploads import show_uploads  # noqa: PLC0415 - only for what is done
 
