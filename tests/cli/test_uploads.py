@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import attrs
 import pytest
@@ -220,6 +221,12 @@ def test_what_has_expired_is_said(tmp_path: Path) -> None:
     assert "secret" not in outcome.out
     [facts] = run_here("uploads", "--json", cwd=tmp_path).objects
     assert facts["confirmed_bytes"] == 3
+
+
+def test_a_look_keeps_nobody_out(tmp_path: Path) -> None:
+    kept(tmp_path, "a1b2", "http://one.example/")
+    with mock.patch.object(Checkpoints, "lock", side_effect=AssertionError("it was taken")):
+        assert run_here("uploads", cwd=tmp_path).code == 0
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -141,6 +141,9 @@ def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
 
 def _is_held(checkpoint: Checkpoint, store: Checkpoints) -> bool:
     """Whether a process is at it."""
+    # Without its file nobody has the lock, and who begins just now is not to be kept out by a look.
+    if not (store.directory / f"{checkpoint.id}.lock").exists():
+        return False
     try:
         lock = store.lock(checkpoint.id)
         is_free = lock.acquire()
