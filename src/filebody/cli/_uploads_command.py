@@ -75,7 +75,11 @@ def uploads(context: click.Context, as_json: bool) -> int:
 
 
 @uploads.command(
-    "resume", cls=Sectioned, examples=_RESUME_EXAMPLES, epilog=f"{ENVIRONMENT}{PROXIES}"
+    "resume",
+    short_help="Go on with unfinished uploads.",
+    cls=Sectioned,
+    examples=_RESUME_EXAMPLES,
+    epilog=f"{ENVIRONMENT}{PROXIES}",
 )
 @click.argument("names", nargs=-1, metavar="[ID]...")
 @_all
