@@ -11,7 +11,7 @@ from twisted.web.http_headers import Headers
 from filebody.agent import UploadAgent
 from filebody.cli._course import check_unfinished
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
-from filebody.cli._job import Job
+from filebody.cli._job import Job, Series
 from filebody.cli._options import SendOptions, resume_options
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._show import Screen, Show
@@ -51,7 +51,7 @@ def cancelling(given: Mapping[str, Any], screen: Screen) -> Cancelling | None:
     return Cancelling(options, screen, store, checkpoints, forgets=given["forget"])
 
 
-class Cancelling:
+class Cancelling(Series):
     """Cancels uploads, one after the other.
 
     Args:
@@ -71,21 +71,13 @@ class Cancelling:
         *,
         forgets: bool,
     ) -> None:
+        super().__init__()
         self._options = options
         self._screen = screen
         self._show = Show(screen, quiet=options.quiet, as_json=options.as_json)
         self._store = store
         self._checkpoints = checkpoints
         self._forgets = forgets
-        self._job: _Cancel | None = None
-        self._stop: Interrupted | None = None
-
-    def on_signal(self, number: int) -> None:
-        """End; what was not cancelled stays."""
-        if self._stop is None:
-            self._stop = Interrupted(number)
-            if self._job is not None:
-                self._job.abort(self._stop)
 
     async def run(self, reactor: Any) -> int:
         """Cancel them; returns the exit code."""
@@ -100,13 +92,13 @@ class Cancelling:
         return next((code for code in codes if code), ExitCode.OK)
 
     async def _cancel(self, agent: UploadAgent, checkpoint: Checkpoint) -> int:
-        self._job = _Cancel(agent, self._options, self._store, checkpoint, self._show)
+        job = _Cancel(agent, self._options, self._store, checkpoint, self._show)
         url = url_without_secrets(checkpoint.url)
         what = f"{checkpoint.id}, {checkpoint.source} to {url}"
         error: FilebodyError | Interrupted | None = None
         try:
             check_unfinished(self._store, checkpoint.id)
-            await self._job.run()
+            await self._do(job)
         except UsageError as failure:
             error = failure
         except (FilebodyError, Interrupted) as failure:
@@ -117,8 +109,6 @@ class Cancelling:
                 error = failure
         except OSError as failure:
             error = UsageError(f"cannot write to {self._store.directory}: {failure.strerror}")
-        finally:
-            self._job = None
         if error is not None:
             self._screen.error(f"cannot cancel {what}: {_reason(error)}")
         if self._options.as_json:

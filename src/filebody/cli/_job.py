@@ -1,4 +1,4 @@
-"""Something that takes a while: it is looked at meanwhile, and can be ended at any moment."""
+"""What takes a while: it is looked at meanwhile, and can be ended at any moment, one or several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any, cast
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
-__all__ = ["Job"]
+from filebody.cli._exit import Interrupted
+
+__all__ = ["Job", "Series"]
 
 _LOOK_SECONDS = 0.1
 
@@ -64,3 +66,26 @@ class Job(ABC):
     @abstractmethod
     def _look(self) -> None:
         """Show how far it is; called several times a second."""
+
+
+class Series:
+    """Jobs that are done one after the other, until a signal asks to stop."""
+
+    def __init__(self) -> None:
+        self._stop: Interrupted | None = None
+        self._job: Job | None = None
+
+    def on_signal(self, number: int) -> None:
+        """End what is being done; nothing more is begun."""
+        if self._stop is None:
+            self._stop = Interrupted(number)
+            if self._job is not None:
+                self._job.abort(self._stop)
+
+    async def _do(self, job: Job) -> None:
+        """Do the next one; it fails with `Interrupted` if a signal ends it."""
+        self._job = job
+        try:
+            await job.run()
+        finally:
+            self._job = None

@@ -21,7 +21,7 @@ from filebody.cli._course import (
 )
 from filebody.cli._exchange import Exchange
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
-from filebody.cli._job import Job
+from filebody.cli._job import Series
 from filebody.cli._load import Load, Reached
 from filebody.cli._messages import failure_line
 from filebody.cli._notices import Notices
@@ -32,7 +32,7 @@ from filebody.cli._sources import Source
 from filebody.cli._targets import Target
 from filebody.cli._verbose import Trace
 from filebody.errors import FilebodyError, RemoteError
-from filebody.resumable import Checkpoints, Offer
+from filebody.resumable import Checkpoints
 
 __all__ = ["Item", "Sending"]
 
@@ -54,7 +54,7 @@ class Item:
     course: Course | None = None
 
 
-class Sending:
+class Sending(Series):
     """Sends all that was asked for, one after the other.
 
     Args:
@@ -66,23 +66,14 @@ class Sending:
     def __init__(
         self, options: SendOptions, screen: Screen, items: Sequence[Item] | None = None
     ) -> None:
+        super().__init__()
         self._options = options
         self._items = items
         self._show = Show(screen, quiet=options.quiet, as_json=options.as_json)
         self._screen = screen
         self._notices = Notices(self._show.tell)
         self._store = Checkpoints()
-        self._offer: Offer | None = None
-        self._is_silent = False
-        self._job: Job | None = None
-        self._stop: Interrupted | None = None
-
-    def on_signal(self, number: int) -> None:
-        """Stop sending: this file is not finished, and no other is begun."""
-        if self._stop is None:
-            self._stop = Interrupted(number)
-            if self._job is not None:
-                self._job.abort(self._stop)
+        self._asked: Asking | None = None  # once, for all files: they go to one place
 
     def run(self, reactor: Any) -> Coroutine[Deferred[Any], Any, int]:
         """Send them all; returns the exit code."""
@@ -144,17 +135,19 @@ class Sending:
             load = source.load(coding=options.coding, allow_changes=options.allow_changes)
             reached = Reached(total_bytes=load.total_bytes)
             self._show.begin(source.shown, load.total_bytes)
+            was_asked = self._asked is not None
             course = await self._course_of(agent, load, item, fields)
+            asked = options.exchange
+            if self._asked is not None and not was_asked:
+                asked = _rest(asked, began)
             if course is None:
-                exchange = self._plain(agent, began, target, fields, load)
+                exchange = self._plain(agent, asked, target, fields, load)
             else:
-                exchange = self._resumable(agent, began, course, fields, load, source)
-            self._job = exchange
-            await exchange.run()
+                exchange = self._resumable(agent, asked, course, fields, load, source)
+            await self._do(exchange)
         except (FilebodyError, Interrupted) as failure:
             error = failure
         finally:
-            self._job = None
             self._show.leave()
         reached = reached if exchange is None else exchange.reached
         status = None if exchange is None else exchange.status
@@ -185,22 +178,22 @@ class Sending:
         begun = begun_course(load.content, target, name, self._store)
         if begun is not None or not resumption.is_for(load.content):
             return begun
-        if self._offer is None:  # one answer for all files: they go to one place
+        if self._asked is None:
             trace = Trace(self._show.say) if self._options.verbose else None
             exchange = attrs.evolve(self._options.exchange, listener=trace)
             asking = Asking(agent, exchange, target.of(name), fields)
-            self._job = asking
-            await asking.run()
-            self._offer, self._is_silent = asking.offer, asking.is_silent
-        course = offered_course(self._offer, load.content, target, name)
+            await self._do(asking)
+            self._asked = asking
+        offer = self._asked.offer
+        course = offered_course(offer, load.content, target, name)
         if course is None and resumption.wish:  # what the first request is answered with may tell
-            return Course(url=target.of(name).url, offer=self._offer if self._is_silent else None)
+            return Course(url=target.of(name).url, offer=offer if self._asked.is_silent else None)
         return course
 
     def _plain(
         self,
         agent: UploadAgent,
-        began: float,
+        asked: Options,
         target: Target,
         fields: Sequence[tuple[str, str]],
         load: Load,
@@ -209,7 +202,7 @@ class Sending:
         return Exchange(
             agent.reactor,
             agent=agent,
-            options=self._exchange_options(began),
+            options=asked,
             method=options.method,
             target=target,
             fields=fields,
@@ -218,15 +211,10 @@ class Sending:
             is_verbose=options.verbose,
         )
 
-    def _exchange_options(self, began: float) -> Options:
-        """Those of one file, without the time that the server was asked what it offers."""
-        has_asked = self._job is not None
-        return _rest(self._options.exchange, began) if has_asked else self._options.exchange
-
     def _resumable(
         self,
         agent: UploadAgent,
-        began: float,
+        asked: Options,
         course: Course,
         fields: Sequence[tuple[str, str]],
         load: Load,
@@ -239,7 +227,7 @@ class Sending:
         )
         return Resumable(
             agent=agent,
-            options=self._exchange_options(began),
+            options=asked,
             method=course.method or options.method,
             course=course,
             resumption=options.resumption,
