@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -14,6 +14,7 @@ from filebody.receiver._part import complete, recovered
 from filebody.receiver._record import Piece
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import too_large
+from filebody.receiver._shelf import ID_BYTES
 from filebody.wire import parse_concat
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["finished", "forget", "identifier_of", "join"]
 
-_ID_BYTES: Final = 24
-
 
 def identifier_of(parts: Sequence[str]) -> str:
     """The identifier of what parts make.
@@ -34,7 +33,7 @@ def identifier_of(parts: Sequence[str]) -> str:
     to guess as theirs are.
     """
     digest = hashlib.sha256(" ".join(parts).encode()).digest()
-    return base64.urlsafe_b64encode(digest[:_ID_BYTES]).decode()
+    return base64.urlsafe_b64encode(digest[:ID_BYTES]).decode()
 
 
 def join(shelf: Shelf, record: Record, parts: Sequence[str], *, max_size: int | None) -> State:

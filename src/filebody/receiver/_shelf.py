@@ -31,11 +31,11 @@ if TYPE_CHECKING:
 
     from filebody.receiver._placement import Placement
 
-__all__ = ["Shelf", "State", "is_whole", "upload_of"]
+__all__ = ["ID_BYTES", "Shelf", "State", "is_whole", "upload_of"]
 
 _DIRECTORY: Final = ".filebody-uploads"
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
-_ID_BYTES: Final = 24
+ID_BYTES: Final = 24
 _RECORD: Final = re.compile(r"([A-Za-z0-9_-]{32})\.json")
 # How long it can be asked what became of an upload that has ended well.
 _REMEMBERED_SECONDS: Final = 24 * 60 * 60.0
@@ -126,7 +126,7 @@ class Shelf:
             Refusal: 507 where it does not fit into the quota or on the disk; 409 or 412 where its
                 name is taken; 503 where there are too many.
         """
-        upload_id = secrets.token_urlsafe(_ID_BYTES)
+        upload_id = secrets.token_urlsafe(ID_BYTES)
         with self._creating(upload_id, record):
             self.placement.check_room(record.length)
             self.reserve(upload_id, record.length or 0)
