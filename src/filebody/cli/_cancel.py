@@ -6,32 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import attrs
-from twisted.web.http_headers import Headers
 
 from filebody.agent import UploadAgent
 from filebody.cli._course import check_unfinished
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
 from filebody.cli._job import Job, Series
-from filebody.cli._options import SendOptions, resume_options
+from filebody.cli._options import SendOptions
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._show import Screen, Show
-from filebody.cli._targets import Target
-from filebody.cli._uploads import check_one_origin, chosen
+from filebody.cli._targets import headers_of
+from filebody.cli._uploads import chosen
 from filebody.cli._verbose import Trace
 from filebody.cli._words import one_line
 from filebody.errors import FilebodyError, UploadLocked, UsageError
 from filebody.resumable import Checkpoint, Checkpoints, cancel
 
 __all__ = ["Cancelling", "cancelling"]
-
-# What does not matter to requests without a body.
-_WITHOUT_BODY: Mapping[str, Any] = {
-    "limit_rate": None,
-    "fail_early": False,
-    "stall_timeout": 60.0,
-    "max_time": None,
-    "verify_prefix": False,
-}
 
 
 def cancelling(given: Mapping[str, Any], screen: Screen) -> Cancelling | None:
@@ -41,13 +31,10 @@ def cancelling(given: Mapping[str, Any], screen: Screen) -> Cancelling | None:
         UsageError: That cannot be done; the message says what can.
     """
     store = Checkpoints()
-    checkpoints = chosen(given["names"], store, is_all=given["is_all"])
-    if not checkpoints:
-        screen.err("no upload is unfinished")
+    found = chosen(given, store, screen)
+    if found is None:
         return None
-    targets = [Target.parse(checkpoint.url) for checkpoint in checkpoints]
-    check_one_origin(given, targets)
-    options = resume_options({**_WITHOUT_BODY, **given}, targets[0], warn=screen.err)
+    checkpoints, options = found
     return Cancelling(options, screen, store, checkpoints, forgets=given["forget"])
 
 
@@ -138,14 +125,11 @@ class _Cancel(Job):
         self._trace = Trace(show.say) if options.verbose else None
 
     async def _do(self) -> None:
-        headers = Headers()
-        for name, value in self._asked.fields:
-            headers.addRawHeader(name, value)
         await cancel(
             self._agent,
             self._checkpoint,
             self._store,
-            headers=headers,
+            headers=headers_of(self._asked.fields),
             options=attrs.evolve(self._asked.exchange, listener=self._trace),
             give_up_after_seconds=self._asked.resumption.give_up_after_seconds,
         )

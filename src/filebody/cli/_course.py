@@ -8,12 +8,11 @@ import time
 from collections.abc import Sequence
 
 import attrs
-from twisted.web.http_headers import Headers
 
 from filebody.agent import Options, Retries, UploadAgent
 from filebody.body import Body, PathBody
 from filebody.cli._job import Job
-from filebody.cli._targets import Target
+from filebody.cli._targets import Target, headers_of
 from filebody.errors import (
     ConnectError,
     ConnectTimeout,
@@ -33,8 +32,8 @@ __all__ = [
     "begun_course",
     "check_unfinished",
     "course_of",
-    "is_regular",
     "offered_course",
+    "regular_path",
 ]
 
 SMALLEST_BYTES = 1 << 20
@@ -64,7 +63,7 @@ class Resumption:
         """Whether the server is to be asked for a body that it knows nothing of."""
         if self.wish is not None:
             return self.wish
-        return is_regular(body) and (body.length or 0) >= SMALLEST_BYTES
+        return regular_path(body) is not None and (body.length or 0) >= SMALLEST_BYTES
 
 
 @attrs.frozen(kw_only=True)
@@ -90,21 +89,22 @@ class Course:
     method: str | None = None
 
 
-def is_regular(body: Body) -> bool:
-    """Whether it is a file that another process can find again."""
-    return isinstance(body, PathBody) and body.replayable
+def regular_path(body: Body) -> str | None:
+    """Where another process can find it again, if it is such a file; else None."""
+    return body.path if isinstance(body, PathBody) and body.replayable else None
 
 
 def begun_course(body: Body, target: Target, name: str, store: Checkpoints) -> Course | None:
     """How it was begun before, if it was; reads a file."""
-    if not isinstance(body, PathBody) or not body.replayable:
+    path = regular_path(body)
+    if path is None:
         return None
     urls = [target.of(name).url]
     if _own_name(body) == name:  # else what goes to the directory would get the file's own name
         urls.append(target.url)
     with contextlib.suppress(OSError):  # what cannot be written there, either, is told later
         for url in urls:
-            checkpoint = store.find(body.path, url)
+            checkpoint = store.find(path, url)
             if checkpoint is not None:
                 return course_of(checkpoint)
     return None
@@ -112,11 +112,9 @@ def begun_course(body: Body, target: Target, name: str, store: Checkpoints) -> C
 
 def course_of(checkpoint: Checkpoint) -> Course:
     """The course of an upload that was begun."""
-    known = [part.held.protocol for part in checkpoint.parts if part.held is not None]
-    protocol = known[0] if known else Protocol.AUTO
     return Course(
         url=checkpoint.url,
-        protocol=protocol,
+        protocol=checkpoint.protocol or Protocol.AUTO,
         upload_id=checkpoint.id,
         method=checkpoint.method,
     )
@@ -190,9 +188,7 @@ class Asking(Job):
             timeouts=attrs.evolve(options.timeouts, total_seconds=self._patience),
         )
         self._target = target
-        self._headers = Headers()
-        for field, value in fields:
-            self._headers.addRawHeader(field, value)
+        self._headers = headers_of(fields)
 
     async def _do(self) -> None:
         began = time.monotonic()

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import attrs
-from twisted.web.http_headers import Headers
 
 from filebody.agent import Attempt, Moment, Options, Response, UploadAgent
 from filebody.cli._answer import beginning_of, detail_of, digest_of
@@ -16,7 +15,7 @@ from filebody.cli._job import Job
 from filebody.cli._load import Load, Reached
 from filebody.cli._messages import retry_line
 from filebody.cli._show import Show
-from filebody.cli._targets import Target
+from filebody.cli._targets import Target, headers_of
 from filebody.cli._verbose import Trace
 from filebody.errors import DigestMismatch, NotReplayable, RemoteError
 from filebody.progress import Progress
@@ -76,9 +75,7 @@ class Exchange(Job):
         )
         self._method = method.encode()
         self._target = target
-        self._headers = Headers()
-        for name, value in (*load.fields, *fields):
-            self._headers.addRawHeader(name, value)
+        self._headers = headers_of((*load.fields, *fields))
         self._load = load
         self._show = show
         self._began = time.monotonic()

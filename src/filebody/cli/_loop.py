@@ -35,7 +35,7 @@ def run(
     job: Callable[[Any], Coroutine[Deferred[Any], Any, int]],
     *,
     on_signal: Callable[[int], None],
-    on_log: Callable[[str], None],
+    on_log: Callable[[str], None] | None = None,
     debug: bool,
 ) -> int:
     """Run `job` with the reactor until it returns.
@@ -43,7 +43,8 @@ def run(
     Args:
         job: Gets the reactor.
         on_signal: Called on the reactor with the number of each SIGINT, SIGTERM and SIGHUP.
-        on_log: Called with what the program's parts log as an error.
+        on_log: Called with what the program's parts log as an error; None where all that goes wrong
+            is told as a result.
         debug: Whether everything that is logged goes to standard error instead.
 
     Returns:
@@ -94,7 +95,7 @@ def _leave(number: int) -> None:
     os._exit(128 + number)
 
 
-def _begin_logging(on_log: Callable[[str], None], *, debug: bool) -> None:
+def _begin_logging(on_log: Callable[[str], None] | None, *, debug: bool) -> None:
     """Keep Twisted from printing tracebacks, unless somebody wants them."""
     observer: Any = (
         FileLogObserver(sys.stderr, formatEventAsClassicLogText) if debug else _Sentences(on_log)
@@ -107,9 +108,11 @@ def _begin_logging(on_log: Callable[[str], None], *, debug: bool) -> None:
 class _Sentences:
     """Passes the faults of our own parts on; what users can help is told as a result or event."""
 
-    _on_log: Callable[[str], None]
+    _on_log: Callable[[str], None] | None
 
     def __call__(self, event: LogEvent) -> None:
+        if self._on_log is None:
+            return
         ours = str(event.get("log_namespace", "")).startswith("filebody.")
         if not ours or event.get("log_level") is not LogLevel.critical:
             return

@@ -33,7 +33,6 @@ class Notices:
         self.protocol: str | None = None
         self._tell = tell
         self._is_said = False
-        self._is_held_back = False
         self._source = ""
         self._is_kept = True
         self._total_bytes: int | None = None
@@ -48,7 +47,6 @@ class Notices:
             is_kept: Whether another process can resume it.
         """
         self.protocol = None
-        self._is_held_back = False
         self._is_kept = is_kept
         self._source, self._total_bytes = source, total_bytes
         self._is_said = self._is_said or is_begun
@@ -61,7 +59,7 @@ class Notices:
 
     def moving(self, seconds: float) -> None:
         """Something is being sent, for so long: the server did not refuse it at once."""
-        if self._is_held_back and not self._is_said and seconds >= _QUICK_SECONDS:
+        if self.protocol is not None and not self._is_said and seconds >= _QUICK_SECONDS:
             self._is_said = True
             self._tell(f"filebody: {self._promise()}")
 
@@ -84,7 +82,6 @@ class Notices:
         if protocol not in _NAMES:
             return f"the server cannot resume uploads: {self._source} was sent in one request"
         self.protocol = protocol
-        self._is_held_back = True
         return ""
 
     def _promise(self) -> str:

@@ -21,7 +21,7 @@ from filebody.errors import UsageError
 
 __all__ = ["SendOptions", "resume_options", "send_options"]
 
-# What cannot be said of an upload any more when it was begun, and what does not matter.
+# What cannot be said any more of what was begun, and what does not matter where nothing is sent.
 _OF_WHAT_IS_BEGUN: Mapping[str, Any] = {
     "form": (),
     "compress": None,
@@ -31,6 +31,11 @@ _OF_WHAT_IS_BEGUN: Mapping[str, Any] = {
     "parallel": 1,
     "retry": 0,
     "expect100_timeout": 0.0,
+    "limit_rate": None,
+    "fail_early": False,
+    "stall_timeout": 60.0,
+    "max_time": None,
+    "verify_prefix": False,
 }
 
 

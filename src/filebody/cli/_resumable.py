@@ -7,18 +7,17 @@ import time
 from collections.abc import Sequence
 
 import attrs
-from twisted.web.http_headers import Headers
 
 from filebody.agent import Options, UploadAgent
-from filebody.body import PathBody
 from filebody.cli._answer import beginning_of, digest_of
-from filebody.cli._course import Course, Resumption
+from filebody.cli._course import Course, Resumption, regular_path
 from filebody.cli._follow import FollowingHash
 from filebody.cli._job import Job
 from filebody.cli._load import Load, Reached
 from filebody.cli._notices import Notices
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._show import Show
+from filebody.cli._targets import headers_of
 from filebody.cli._verbose import Trace
 from filebody.errors import DigestMismatch, FilebodyError, TotalTimeout
 from filebody.progress import Progress
@@ -79,15 +78,12 @@ class Resumable(Job):
         self._method = method
         self._course = course
         self._resumption = resumption
-        self._headers = Headers()
-        for name, value in fields:
-            self._headers.addRawHeader(name, value)
+        self._headers = headers_of(fields)
         self._load = load
         self._show = show
         self._notices = notices
         self._store = store
-        content = load.content
-        self._path = content.path if isinstance(content, PathBody) and content.replayable else None
+        self._path = regular_path(load.content)
         self._following = None if self._path is None else FollowingHash(self._reactor, self._path)
         self._began = time.monotonic()
         self._progress = Progress(0, load.total_bytes, 0.0)

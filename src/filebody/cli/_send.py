@@ -16,8 +16,8 @@ from filebody.cli._course import (
     Course,
     begun_course,
     check_unfinished,
-    is_regular,
     offered_course,
+    regular_path,
 )
 from filebody.cli._exchange import Exchange
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
@@ -221,7 +221,7 @@ class Sending(Series):
         source: Source,
     ) -> Resumable:
         options = self._options
-        is_kept = course.is_kept and is_regular(load.content)
+        is_kept = course.is_kept and regular_path(load.content) is not None
         self._notices.begin(
             source.shown, load.total_bytes, is_begun=course.upload_id is not None, is_kept=is_kept
         )

@@ -158,10 +158,4 @@ def send(**given: Any) -> int:
     screen = Screen()
     options = send_options(given, warn=screen.err)
     sending = Sending(options, screen)
-    return run_loop(
-        sending.run, on_signal=sending.on_signal, on_log=_say_nothing, debug=given["debug"]
-    )
-
-
-def _say_nothing(sentence: str) -> None:
-    """What goes wrong in a send is told as its result."""
+    return run_loop(sending.run, on_signal=sending.on_signal, debug=given["debug"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import attrs
 
-from filebody.cli._words import one_line, rate, size, span
+from filebody.cli._words import one_line, rate, size, span, unicode
 from filebody.progress import Progress
 
 if TYPE_CHECKING:  # neither is needed for help
@@ -204,7 +204,7 @@ def _sent_line(result: Result) -> str:
 def _facts(result: Result) -> dict[str, object]:
     reached = result.reached
     facts: dict[str, object] = {
-        "source": result.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+        "source": unicode(result.source),
         "url": result.url,
         "status": result.status,
         "bytes": reached.sent_bytes,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from urllib.parse import quote, quote_from_bytes, urlsplit
 
 import attrs
+from twisted.web.http_headers import Headers
 
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._words import one_line
 from filebody.errors import UsageError
 
-__all__ = ["Target", "parse_header"]
+__all__ = ["Target", "headers_of", "parse_header"]
 
 # RFC 9110 section 5.6.2 and 5.5.
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
@@ -126,3 +128,11 @@ def parse_header(text: str) -> tuple[str, str]:
     if name.lower() in _OURS:
         raise UsageError(f"{name} cannot be set: {_OURS[name.lower()]}")
     return name, value
+
+
+def headers_of(fields: Iterable[tuple[str, str]]) -> Headers:
+    """Fields as names and values, for a request."""
+    headers = Headers()
+    for name, value in fields:
+        headers.addRawHeader(name, value)
+    return headers

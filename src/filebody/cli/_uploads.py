@@ -8,16 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from filebody.cli._course import course_of
-from filebody.cli._options import resume_options
+from filebody.cli._options import SendOptions, resume_options
 from filebody.cli._send import Item, Sending
 from filebody.cli._show import Screen
 from filebody.cli._sources import FileSource
 from filebody.cli._targets import Target
-from filebody.cli._words import one_line, size
+from filebody.cli._words import one_line, size, unicode
 from filebody.errors import UsageError
 from filebody.resumable import Checkpoint, Checkpoints
 
-__all__ = ["check_one_origin", "chosen", "resuming", "show_uploads"]
+__all__ = ["chosen", "resuming", "show_uploads"]
 
 _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 
@@ -52,46 +52,46 @@ def resuming(given: Mapping[str, Any], screen: Screen) -> Sending | None:
     Raises:
         UsageError: That cannot be done; the message says what can.
     """
-    checkpoints = chosen(given["names"], Checkpoints(), is_all=given["is_all"])
-    if not checkpoints:
-        screen.err("no upload is unfinished")
+    found = chosen(given, Checkpoints(), screen)
+    if found is None:
         return None
-    targets = [Target.parse(checkpoint.url) for checkpoint in checkpoints]
-    check_one_origin(given, targets)
-    options = resume_options(given, targets[0], warn=screen.err)
-    return Sending(
-        options,
-        screen,
-        [
-            Item(_source_of(checkpoint), target, course_of(checkpoint))
-            for checkpoint, target in zip(checkpoints, targets, strict=True)
-        ],
-    )
+    checkpoints, options = found
+    items = [
+        Item(_source_of(checkpoint), Target.parse(checkpoint.url), course_of(checkpoint))
+        for checkpoint in checkpoints
+    ]
+    return Sending(options, screen, items)
 
 
-def chosen(names: Sequence[str], store: Checkpoints, *, is_all: bool) -> Sequence[Checkpoint]:
-    """Those that were meant.
+def chosen(
+    given: Mapping[str, Any], store: Checkpoints, screen: Screen
+) -> tuple[Sequence[Checkpoint], SendOptions] | None:
+    """The uploads that were meant, and how to go about them; None if there are none at all.
 
     Args:
-        names: Beginnings of identifiers.
+        given: The options as the command's parser has them, by their names.
         store: Where checkpoints are.
-        is_all: Whether all are meant.
+        screen: Where to tell of it.
 
     Raises:
-        UsageError: It is not clear which, or there is none of that name.
+        UsageError: It is not clear which, there is none of that name, or the options make no sense.
     """
+    names, is_all = given["names"], given["is_all"]
     if bool(names) == is_all:
         raise UsageError("name uploads by their ID, or all by --all; filebody uploads lists them")
     found = _all(store)
-    return found if is_all else list(dict.fromkeys(_one(name, found) for name in names))
+    if not is_all:
+        found = list(dict.fromkeys(_one(name, found) for name in names))
+    if not found:
+        screen.err("no upload is unfinished")
+        return None
+    targets = [Target.parse(checkpoint.url) for checkpoint in found]
+    _check_one_origin(given, targets)
+    return found, resume_options(given, targets[0], warn=screen.err)
 
 
-def check_one_origin(given: Mapping[str, Any], targets: Iterable[Target]) -> None:
-    """See to it that what is for one server goes to no other.
-
-    Raises:
-        UsageError: It would.
-    """
+def _check_one_origin(given: Mapping[str, Any], targets: Iterable[Target]) -> None:
+    """See to it that what is for one server goes to no other."""
     origins = list(dict.fromkeys(f"{target.scheme}://{target.authority}" for target in targets))
     if len(origins) > 1 and (given["token"] or given["headers"]):
         raise UsageError(
@@ -168,13 +168,11 @@ def _ago(checkpoint: Checkpoint) -> str:
 
 
 def _facts(checkpoint: Checkpoint, trouble: str) -> dict[str, object]:
-    protocols = [part.held.protocol.value for part in checkpoint.parts if part.held is not None]
-    source = checkpoint.source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return {
         "upload": checkpoint.id,
-        "source": source,
+        "source": unicode(checkpoint.source),
         "url": checkpoint.url,
-        "protocol": protocols[0] if protocols else None,
+        "protocol": None if checkpoint.protocol is None else checkpoint.protocol.value,
         "parts": len(checkpoint.parts),
         "confirmed_bytes": checkpoint.confirmed_bytes,
         "total_bytes": checkpoint.identity.size,

@@ -136,8 +136,4 @@ def _run(work: Sending | Cancelling | None, *, debug: bool) -> int:
 
     if work is None:
         return 0
-    return run_loop(work.run, on_signal=work.on_signal, on_log=_say_nothing, debug=debug)
-
-
-def _say_nothing(sentence: str) -> None:
-    """What goes wrong is told as its result."""
+    return run_loop(work.run, on_signal=work.on_signal, debug=debug)

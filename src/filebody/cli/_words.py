@@ -19,6 +19,7 @@ __all__ = [
     "shorten",
     "size",
     "span",
+    "unicode",
 ]
 
 # Eleven days; what waits for events cannot wait for more than twice as much.
@@ -116,6 +117,11 @@ def _escaped(character: str) -> str:
     if unicodedata.category(character) == "Zs":
         return character
     return character.encode("unicode_escape", "surrogatepass").decode()
+
+
+def unicode(text: str) -> str:
+    """A name whose bytes may not be UTF-8, such that every reader of JSON takes it."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def shorten(text: str, width: int) -> str:

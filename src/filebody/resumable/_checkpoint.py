@@ -82,6 +82,11 @@ class Checkpoint:
     expires_at: float | None = None
 
     @property
+    def protocol(self) -> Protocol | None:
+        """How it is sent; None before the server has made any of it."""
+        return next((part.held.protocol for part in self.parts if part.held is not None), None)
+
+    @property
     def confirmed_bytes(self) -> int:
         """How much of it the server has confirmed."""
         return sum(part.held.confirmed for part in self.parts if part.held is not None)
