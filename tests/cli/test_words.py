@@ -89,6 +89,7 @@ def test_bytes_count() -> None:
         ("two\nlines", "two\\nlines"),
         ("\x1b[2Jgone", "\\x1b[2Jgone"),
         ("\u2028sep\u202ertl", "\\u2028sep\\u202ertl"),
+        ("paypa\u200bl", "paypa\\u200bl"),
         ("byte \udcff", "byte \\xff"),
         ("no-break\u00a0space", "no-break\u00a0space"),
     ],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from fractions import Fraction
 
 from filebody.errors import UsageError
@@ -102,21 +101,12 @@ def checked_seconds(option: str, seconds: float | None) -> float:
 
 
 def one_line(text: str) -> str:
-    """Text that others wrote, such that it stays on its line and cannot steer the terminal."""
-    return "".join(
-        character
-        if unicodedata.category(character)[0] not in "CZ" or character == " "
-        else _escaped(character)
-        for character in text
-    )
+    """Make text of others safe to show: it stays on its line and cannot steer the terminal."""
+    if text.isascii() and text.isprintable():
+        return text
+    from filebody.wire import printable  # noqa: PLC0415 - most lines do without, and start sooner
 
-
-def _escaped(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte of a file's name that is not UTF-8
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    if unicodedata.category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape", "surrogatepass").decode()
+    return printable(text)
 
 
 def unicode(text: str) -> str:
