@@ -17,6 +17,7 @@ from filebody.agent._pool import Pool, PoolLimits
 from filebody.agent._proxy import Proxies, Proxy
 from filebody.agent._rate import RateLimit
 from filebody.agent._ways import Ways
+from filebody.clock import monotonic
 
 __all__ = ["UploadAgent"]
 
@@ -61,6 +62,7 @@ class UploadAgent:
             unix_socket=unix_socket,
             bind_address=bind_address,
         )
+        reactor = monotonic(reactor)
         self._engine = Engine(reactor, rate_limit)
         self._pool = Pool(reactor, pool)
 
@@ -97,7 +99,7 @@ class UploadAgent:
 
     @property
     def reactor(self) -> Any:
-        """The reactor whose timers and threads it uses."""
+        """The reactor whose timers and threads it uses; its clock is monotonic."""
         return self._engine.reactor
 
     @property

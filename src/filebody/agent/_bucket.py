@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, cast
 
+from filebody.clock import monotonic
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
@@ -45,7 +47,7 @@ class Bucket:
 
     def __init__(self, rate: float | None, clock: IReactorTime | None) -> None:
         self._rate = rate
-        self._given_clock = clock
+        self._given_clock = None if clock is None else cast("IReactorTime", monotonic(clock))
         self._level = math.inf  # full, whatever full is
         self._level_at = -math.inf
         self._line: list[Place] = []  # by age
@@ -117,7 +119,7 @@ class Bucket:
         if self._given_clock is None:
             from twisted.internet import reactor  # noqa: PLC0415 - importing it installs one
 
-            self._given_clock = cast("IReactorTime", reactor)
+            self._given_clock = cast("IReactorTime", monotonic(reactor))
         return self._given_clock
 
     @property

@@ -23,6 +23,8 @@ from twisted.logger import (
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from filebody.clock import use_monotonic_clock
+
 __all__ = ["run"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -57,6 +59,7 @@ def run(
 
     _begin_logging(on_log, debug=debug)
     running_reactor: Any = reactor
+    use_monotonic_clock(running_reactor)
     codes: list[int] = []
     faults: list[Failure] = []
 

@@ -16,6 +16,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from filebody.body import Reader, WaitBy
+from filebody.clock import monotonic
 from filebody.produce._threads import read_in_thread
 
 __all__ = ["when_ready"]
@@ -42,7 +43,7 @@ def when_ready(reader: Reader, size: int) -> Deferred[bytes | None]:
         case WaitBy.DESCRIPTOR:
             return _Readable(reader.fileno(), reactor).deferred
         case WaitBy.RETRY:
-            return deferLater(reactor, RETRY_SECONDS, lambda: None)
+            return deferLater(monotonic(reactor), RETRY_SECONDS, lambda: None)
 
 
 @implementer(IReadDescriptor)
