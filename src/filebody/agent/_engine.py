@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from filebody.agent._piece_size import LARGEST_BYTES, PieceSize
 from filebody.agent._rate import RateLimit
 from filebody.agent._turns import Turns
 
@@ -14,8 +15,6 @@ __all__ = ["HEADROOM", "TAILROOM", "Engine"]
 # Room in the buffer in front of a piece, for a request's head or a chunk's, and behind it.
 HEADROOM = 1 << 13
 TAILROOM = 2
-# It stays in a core's L2 cache, and a call to the kernel is paid for by what it moves.
-_PIECE_BYTES = 1 << 19
 
 
 @attrs.frozen(eq=False)
@@ -28,12 +27,16 @@ class Engine:
         turns: Who may work, and how long.
         buffer: What a piece of a body is read into on its way to a socket, at `HEADROOM`; free
             between two turns.
+        plain_size: How much of it a connection without TLS uses at a time.
+        tls_size: The same over TLS, where encrypting wants other sizes than copying.
     """
 
     reactor: Any
     rate_limit: RateLimit | None
     turns: Turns = attrs.field(init=False)
     buffer: memoryview = attrs.field(init=False)
+    plain_size: PieceSize = attrs.field(init=False, factory=PieceSize)
+    tls_size: PieceSize = attrs.field(init=False, factory=PieceSize)
 
     @turns.default
     def _make_turns(self) -> Turns:
@@ -41,4 +44,4 @@ class Engine:
 
     @buffer.default
     def _make_buffer(self) -> memoryview:
-        return memoryview(bytearray(HEADROOM + _PIECE_BYTES + TAILROOM))
+        return memoryview(bytearray(HEADROOM + LARGEST_BYTES + TAILROOM))

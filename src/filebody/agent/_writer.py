@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from filebody.agent._engine import HEADROOM, TAILROOM, Engine
+from filebody.agent._engine import HEADROOM, Engine
 from filebody.agent._framing import CHUNK_END, chunk_head, last_chunk
 from filebody.agent._hashing import HashingReader
 from filebody.agent._outbox import Allowance, Outbox
@@ -162,6 +162,7 @@ class BodyWriter:
         "_producer",
         "_pulls",
         "_read_bytes",
+        "_size",
         "_source",
         "_wire",
         "is_dry",
@@ -186,6 +187,7 @@ class BodyWriter:
         self._length = length
         self._source = source
         self._hashing = hashing
+        self._size = engine.tls_size if wire.is_tls else engine.plain_size
         self._draining: _Draining | None = None
         self._producer: Any = None
         self._pulls = False
@@ -213,10 +215,9 @@ class BodyWriter:
         ended: Callable[[Failure | None], None],
     ) -> Drain:
         """See `IReaderConsumer.drain`."""
-        room = len(self._engine.buffer) - HEADROOM - TAILROOM
         if self._hashing is not None:
             reader = HashingReader(reader, self._hashing)
-        draining = _Draining(self, reader, taken, ended, room)
+        draining = _Draining(self, reader, taken, ended, self._size.size_bytes)
         if not self._is_closed:
             self._draining = draining
             if self.outbox.wire_bytes:  # a part of a body of which some was sent already
@@ -286,10 +287,12 @@ class BodyWriter:
             OSError: The connection is broken.
         """
         self._is_pumping = True
+        begun, sent_before = self._size.begin(), self.outbox.body_bytes
         try:
             outcome = self._pump(time.monotonic() + SLICE_SECONDS)
         finally:
             self._is_pumping = False
+        self._size.end(begun, self.outbox.body_bytes - sent_before)
         self.is_dry = outcome is Pumped.DRY
         return outcome
 
@@ -409,8 +412,7 @@ class BodyWriter:
         elif left:
             self.outbox.keep(bytes(buffer[HEADROOM + taken : HEADROOM + count]), is_body=True)
         else:
-            room = len(buffer) - HEADROOM - TAILROOM
-            draining.appetite = min(room, 2 * draining.appetite)
+            draining.appetite = min(self._size.size_bytes, 2 * draining.appetite)
         if count:
             self._read_bytes += count
             draining.taken(count)
