@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from tests.receiver.wire import Wire, head
 
@@ -46,6 +47,11 @@ def ask(
         return final(wire, method)
 
 
+def located(target: str, answer: Answer, field: str = "location") -> str:
+    """The path that a response to a request for `target` refers to."""
+    return urljoin(target, answer.fields[field])
+
+
 def final(wire: Wire, method: str = "GET") -> Answer:
     """Skip interim responses."""
     while (answer := wire.answer(method)).status < 200:
@@ -60,7 +66,7 @@ def tus_create(
     size = "Upload-Defer-Length: 1" if length is None else f"Upload-Length: {length}"
     answer = ask(receiver, "POST", target, TUS, size, *fields, body=b"")
     assert answer.status == 201, answer
-    return answer.fields["location"]
+    return located(target, answer)
 
 
 def tus_append(
@@ -79,7 +85,7 @@ def ietf_create(receiver: ReceiverProcess, target: str, *fields: str, version: i
     """Make an empty upload, and give its path."""
     answer = ask(receiver, "POST", target, draft(version), "Upload-Complete: ?0", *fields, body=b"")
     assert answer.status == 201, answer
-    return answer.fields["location"]
+    return located(target, answer)
 
 
 def ietf_append(

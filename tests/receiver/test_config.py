@@ -85,3 +85,25 @@ def test_the_token_is_not_shown() -> None:
 )
 def test_loopback(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://files.example.org", "https://files.example.org/"),
+        ("http://EXAMPLE.org:80/in", "http://example.org/in/"),
+        ("https://[::1]:8443/a/b/", "https://[::1]:8443/a/b/"),
+    ],
+)
+def test_public_url(url: str, expected: str) -> None:
+    config = ReceiverConfig(directory=HERE, public_url=url)
+    assert config.public_url == expected
+    assert config.public_origin == expected[: expected.index("/", 8)]
+
+
+@pytest.mark.parametrize(
+    "url", ["", "files.example.org", "ftp://x/", "http://u:p@x/", "http://x/?a"]
+)
+def test_no_public_url(url: str) -> None:
+    with pytest.raises(UsageError):
+        ReceiverConfig(directory=HERE, public_url=url)

@@ -93,6 +93,8 @@ class Receiving:
     def _greet(self, url: str) -> None:
         if self._as_json:
             facts = {"event": "listening", "url": url, "directory": str(self._config.directory)}
+            if self._config.public_url is not None:
+                facts["public_url"] = self._config.public_url
             self._screen.out_json(facts)
             return
         if self._quiet:
@@ -100,12 +102,13 @@ class Receiving:
         config = self._config
         reachable = _reachable(url, config.host)
         token = "FILEBODY_TOKEN=... " if config.token is not None else ""
-        cacert = f" --cacert {config.cert}" if config.cert is not None else ""
+        shown = config.public_url or reachable
+        cacert = f" --cacert {config.cert}" if config.cert and shown is reachable else ""
         limit = f", up to {size(config.max_size)} each" if config.max_size is not None else ""
         self._screen.err(
             f"receiving into {one_line(str(config.directory))} at {reachable}{limit}; "
             "Ctrl-C ends it\n"
-            f"send with:  {token}filebody send{cacert} FILE {reachable}"
+            f"send with:  {token}filebody send{cacert} FILE {shown}"
         )
 
     def _on_event(self, event: ReceiverEvent) -> None:

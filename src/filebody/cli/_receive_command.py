@@ -97,6 +97,12 @@ Exit codes:
     help="Let web pages of this origin, or of any with *, send files; can be repeated.",
 )
 @option(
+    "--public-url",
+    metavar="URL",
+    section=_DOOR,
+    help="URL by which clients know the receiver, where a proxy is before it.",
+)
+@option(
     "--max-connections",
     type=int,
     default=1000,
@@ -148,6 +154,7 @@ def receive(**given: Any) -> int:
         quota=parse_size(given["quota"]) if given["quota"] is not None else None,
         fsync=given["fsync"],
         allow_origins=given["allow_origin"],
+        public_url=given["public_url"],
     )
     receiving = Receiving(config, screen, quiet=given["quiet"], as_json=given["as_json"])
     return run_loop(

@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from filebody.errors import UsageError
+from filebody.wire import parse_target
 
 __all__ = ["ReceiverConfig", "is_loopback"]
 
@@ -30,6 +31,19 @@ def is_loopback(host: str) -> bool:
 def _address(host: str) -> str:
     """Names are resolved by nobody here: binding is for addresses."""
     return "127.0.0.1" if host.lower() == "localhost" else host
+
+
+def _public_url(url: str | None) -> str | None:
+    """Check and normalize a URL; its path ends with a slash."""
+    if url is None:
+        return None
+    target = parse_target(url)
+    path = target.path.decode()
+    if target.credentials is not None or "?" in path or "#" in url:
+        raise UsageError(
+            f"the public URL {target.url!r} must not have a user name, a query or a fragment"
+        )
+    return f"{target.origin.scheme}://{target.origin.authority.decode()}{path.rstrip('/')}/"
 
 
 @attrs.frozen(kw_only=True)
@@ -60,6 +74,9 @@ class ReceiverConfig:
             they survive the end of the receiver in any case.
         allow_origins: Origins, such as `https://example.org`, whose pages may store files here from
             a browser; "*" for any page at all.
+        public_url: The URL by which clients know the receiver, if a proxy is before it: responses
+            refer to it, requests for its host are served, and its own pages may store files. The
+            proxy takes the URL's path off. None: references are relative.
 
     Raises:
         UsageError: A value that can never work, or an address that others can reach with neither
@@ -83,6 +100,7 @@ class ReceiverConfig:
     quota: int | None = None
     fsync: bool = False
     allow_origins: Sequence[str] = attrs.field(default=(), converter=tuple)
+    public_url: str | None = attrs.field(default=None, converter=_public_url)
 
     def __attrs_post_init__(self) -> None:
         self._check_numbers()
@@ -100,6 +118,11 @@ class ReceiverConfig:
         if origin in self.allow_origins:
             return True
         return "*" in self.allow_origins and origin != "null" and origin.isascii()
+
+    @property
+    def public_origin(self) -> str | None:
+        """Scheme and authority of the public URL, as browsers write them in Origin."""
+        return None if self.public_url is None else "/".join(self.public_url.split("/")[:3])
 
     def _check_numbers(self) -> None:
         if not 0 <= self.port <= 65535:

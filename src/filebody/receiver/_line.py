@@ -17,6 +17,7 @@ from twisted.logger import Logger
 from filebody.receiver._events import Refused
 from filebody.receiver._framing import Framing
 from filebody.receiver._pace import LARGE_READ_BYTES, SMALL_READ_BYTES, Pace
+from filebody.receiver._references import located
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._replies import Replies
 from filebody.receiver._tap import Tap
@@ -133,7 +134,7 @@ class ConnectionLine(Protocol):
     def inform(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
         """Send an interim response, where the client knows such (RFC 9110 section 15.2)."""
         if self.is_open and self.request is not None and self.request.http_version >= b"1.1":
-            self._replies.inform(status, fields)
+            self._replies.inform(status, self._located(fields))
 
     def respond(self, status: int, fields: Sequence[tuple[str, str]], content: bytes = b"") -> None:
         """Answer with a short body, or with none for 204 and 304."""
@@ -157,7 +158,11 @@ class ConnectionLine(Protocol):
     def begin_response(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
         """Send the head of the answer."""
         close = self._is_last or not self._framing.is_body_read
-        self._replies.begin(status, fields, close=close)
+        self._replies.begin(status, self._located(fields), close=close)
+
+    def _located(self, fields: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
+        target = b"/" if self.request is None else self.request.target
+        return located(fields, target, self.site.config.public_url)
 
     def send_data(self, data: bytes) -> None:
         """Send a piece of the answer's body."""

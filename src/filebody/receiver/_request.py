@@ -31,8 +31,10 @@ __all__ = [
     "authorize",
     "coding_of",
     "field",
+    "is_tus",
     "length_of",
     "media_type_of",
+    "method_of",
     "too_large",
     "upload_of",
 ]
@@ -71,7 +73,7 @@ def field(request: h11.Request, name: bytes) -> str | None:
 
 
 def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> None:
-    """Check who asks, and whether a browser was led here by someone else's page.
+    """Check the token, and that no page of another origin led a browser here.
 
     Without a token, what listens on the loopback interface trusts whoever can reach it; web pages
     can, through the browser. A page whose name was made to point at 127.0.0.1 shows in Host. A page
@@ -86,6 +88,7 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
         section 5.
     """
     origin = field(request, b"origin")
+    method = method_of(request)
     is_allowed = origin is not None and config.allows(origin)
     is_question = (
         request.method == b"OPTIONS"
@@ -105,17 +108,30 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
     if not request.http_version.startswith(b"1."):
         raise Refusal(505, "this receiver speaks HTTP/1.1 and HTTP/1.0")
     host = field(request, b"host")
-    if config.token is None and host and is_loopback(config.host) and not is_loopback(_name(host)):
-        raise Refusal(
-            421, f"this receiver is for this machine only, and is not called {_name(host)}"
-        )
-    if (
-        request.method in _CHANGING
-        and origin is not None
-        and not is_allowed
-        and origin != f"{scheme}://{host}"
-    ):
-        raise Refusal(403, f"a web page of {origin} may not store files here")
+    if config.token is None and host and is_loopback(config.host):
+        _check_host(_name(host), config)
+    if method in _CHANGING and origin is not None and not is_allowed:
+        # Fetch Metadata section 2.3: a browser says so, and no page can: behind a proxy, scheme and
+        # host of the request are not those that the browser has.
+        is_own = field(request, b"sec-fetch-site") == "same-origin"
+        if not is_own and origin not in {f"{scheme}://{host}", config.public_origin}:
+            raise Refusal(403, f"a web page of {origin} may not store files here")
+
+
+def method_of(request: h11.Request) -> bytes:
+    """The method that counts: tus clients may name another one than that of the request line.
+
+    Source: tus 1.0.0, X-HTTP-Method-Override.
+    """
+    override = field(request, b"x-http-method-override")
+    if override is None or request.method == b"OPTIONS" or not is_tus(request):
+        return request.method
+    return override.encode("latin-1").upper()
+
+
+def is_tus(request: h11.Request) -> bool:
+    """Whether the client speaks tus."""
+    return field(request, b"tus-resumable") is not None
 
 
 def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
@@ -246,6 +262,17 @@ def coding_of(request: h11.Request) -> str | None:
         f"file itself, or coded once with one of {', '.join(CODINGS)}",
         [("Accept-Encoding", ", ".join(CODINGS))],
     )
+
+
+def _check_host(name: str, config: ReceiverConfig) -> None:
+    """Serve requests for this machine or for the public URL; a rebound name is neither."""
+    public = "" if config.public_origin is None else _name(config.public_origin.partition("//")[2])
+    if not is_loopback(name) and name.lower().removesuffix(".") != public:
+        raise Refusal(
+            421,
+            f"this receiver is not called {name}: start it with --public-url if a proxy shows it "
+            "by that name",
+        )
 
 
 def _name(host: str) -> str:

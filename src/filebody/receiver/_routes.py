@@ -9,12 +9,21 @@ from filebody.receiver import _ietf, _tus
 from filebody.receiver._cors import cors_fields
 from filebody.receiver._download import Download
 from filebody.receiver._joining import forget, identifier_of, join
-from filebody.receiver._manner import UPLOADS_PATH, Create, Manner
+from filebody.receiver._manner import Create, Manner
 from filebody.receiver._names import parse_target
 from filebody.receiver._options import Options
 from filebody.receiver._part import recovered
+from filebody.receiver._references import upload_id_in
 from filebody.receiver._refusal import Refusal
-from filebody.receiver._request import ALLOW, authorize, coding_of, field, upload_of
+from filebody.receiver._request import (
+    ALLOW,
+    authorize,
+    coding_of,
+    field,
+    is_tus,
+    method_of,
+    upload_of,
+)
 from filebody.receiver._resumption import Errand, Resumption
 from filebody.receiver._upload import Reception
 from filebody.wire import dialect_of, parse_bool
@@ -39,19 +48,17 @@ def exchange_for(line: Line, request: h11.Request) -> Exchange:
     config = line.site.config
     line.add_always(cors_fields(request, config))
     authorize(request, config, scheme=line.site.scheme)
-    method = request.method
-    is_tus = method != b"OPTIONS" and field(request, b"tus-resumable") is not None
-    if is_tus:
-        # tus 1.0: the method of the field is the one that counts.
-        method = (field(request, b"x-http-method-override") or method.decode()).upper().encode()
+    method = method_of(request)
+    speaks_tus = request.method != b"OPTIONS" and is_tus(request)
+    if speaks_tus:
         line.add_always(_tus.Tus().always())
         _tus.check_version(request)
     if method == b"OPTIONS":
         return Options(line, request)
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    if path.startswith(UPLOADS_PATH):
-        return _of_upload(line, request, method, path.removeprefix(UPLOADS_PATH))
-    if is_tus and method == b"POST":
+    upload_id = upload_id_in(request.target.decode("latin-1"))
+    if upload_id is not None:
+        return _of_upload(line, request, method, upload_id)
+    if speaks_tus and method == b"POST":
         return _tus_creation(line, request)
     if method in {b"PUT", b"POST", b"PATCH"}:
         manner = _ietf_manner(line, request)

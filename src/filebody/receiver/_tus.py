@@ -8,13 +8,11 @@ from __future__ import annotations
 import secrets
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import attrs
 
 from filebody.receiver._digest import requested
 from filebody.receiver._manner import (
-    UPLOADS_PATH,
     Append,
     Create,
     Reply,
@@ -23,6 +21,7 @@ from filebody.receiver._manner import (
 )
 from filebody.receiver._names import Name, Target, fault_of
 from filebody.receiver._record import Kind, Record
+from filebody.receiver._references import upload_id_in
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import field, length_of, media_type_of, too_large
 from filebody.wire import (
@@ -309,7 +308,8 @@ def _name(target: Target, metadata: str | None) -> Name:
 
 
 def _upload_id(url: str) -> str:
-    path = urlsplit(url).path
-    if not path.startswith(UPLOADS_PATH) or not url.isascii():
-        raise Refusal(400, f"{url!r} is no upload of this receiver")
-    return path.removeprefix(UPLOADS_PATH)
+    # A relative reference may lack the slash: `.uploads/ID`, beside the file that is made.
+    upload_id = upload_id_in(url if url.startswith("/") else f"/{url}")
+    if upload_id is None or not url.isascii():
+        raise Refusal(400, "Upload-Concat names something that is no upload of this receiver")
+    return upload_id
