@@ -975,8 +975,8 @@ def _responses() -> None:
     case(
         "by_close_without_close_notify",
         [*WHOLE[:2], Send(answer(200, b"ok", framing="close")), CloseWithoutCloseNotify()],
-        # Nothing says that this was all: what is wrong with it must show somehow.
-        expected=Answered(200, b"ok", (PotentialDataLoss, ConnectionLost)),
+        # Nothing says that this was all (RFC 9112 section 9.8).
+        expected=Answered(200, b"ok", (ConnectionLost,)),
         secure=(True,),
         keeps=False,
     )

@@ -16,7 +16,19 @@ from filebody.errors import ConnectionLost
 from tests.agent.cases import OK, PLAINLY, SMALL, answer
 from tests.agent.clients import AgentCase, Kind, outcome_of
 from tests.integration.eventually import until
-from tests.peers.script import Close, ReadBody, ReadHead, Script, ScriptedServer, Send, Stall, Wait
+from tests.peers.script import (
+    Close,
+    CloseWithoutCloseNotify,
+    ReadBody,
+    ReadHead,
+    Reset,
+    Script,
+    ScriptedServer,
+    Send,
+    Stall,
+    Step,
+    Wait,
+)
 
 _LONG = answer(200, b"x" * 200_000)
 
@@ -70,6 +82,30 @@ class TestHowItEnded(AgentCase):
         for takes_any_end in (False, True):
             kind = await self.told(takes_any_end=takes_any_end, framing="length", cut=1)
             assert kind is ConnectionLost
+
+
+class TestEndedByTheConnection(AgentCase):
+    """A body that only the end of the connection ends: an error of that leaves it incomplete."""
+
+    async def reason(self, last: Step, *, secure: bool) -> object:
+        certificates = self.certificates if secure else None
+        script = [ReadHead(), ReadBody(), Send(answer(200, b"ok", framing="close")), Wait("told")]
+        with ScriptedServer([*script, last], certificates=certificates) as server:
+            agent = self.make_agent()
+            response = await self.request(agent, server.url, self.body(Kind.KNOWN, SMALL), PLAINLY)
+            told = _Told(takes_any_end=False)
+            response.deliverBody(told)
+            server.let("told")
+            return await told.end
+
+    async def test_in_order(self) -> None:
+        for secure in (False, True):
+            assert await self.reason(Close(), secure=secure) is PotentialDataLoss
+
+    async def test_cut(self) -> None:
+        assert await self.reason(CloseWithoutCloseNotify(), secure=True) is ConnectionLost
+        for secure in (False, True):
+            assert await self.reason(Reset(), secure=secure) is ConnectionLost
 
 
 class TestEnoughOfIt(AgentCase):

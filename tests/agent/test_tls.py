@@ -12,7 +12,7 @@ import pytest
 import trustme
 from twisted.internet.defer import CancelledError
 
-from filebody.agent._tls import default_context, handshake
+from filebody.agent._tls import default_context, handshake, is_cut
 from filebody.agent._turns import Turns
 from filebody.errors import TLSError, TLSTimeout
 from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught, listening
@@ -98,8 +98,25 @@ def test_a_cut_is_no_end(
         shaking = handshake(driven.reactor, connect(server.port), context, "localhost", 30, URL)
         with driven.result(shaking) as secured:
             secured.settimeout(LIMIT_SECONDS)
-            with pytest.raises(ssl.SSLEOFError):
+            with pytest.raises(ssl.SSLError) as raised:
                 secured.recv(1)
+            assert is_cut(raised.value)
+
+
+def test_a_cut_is_no_end_whatever_the_callers_context_says(
+    driven: Driven, certificates: Certificates, context: ssl.SSLContext
+) -> None:
+    """Python 3.11.2 has it ignore cuts; the context stays the caller's."""
+    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    before = context.options
+    with ScriptedServer([CloseWithoutCloseNotify()], certificates=certificates) as server:
+        shaking = handshake(driven.reactor, connect(server.port), context, "localhost", 30, URL)
+        with driven.result(shaking) as secured:
+            secured.settimeout(LIMIT_SECONDS)
+            with pytest.raises(ssl.SSLError) as raised:
+                secured.recv(1)
+            assert is_cut(raised.value)
+    assert context.options == before
 
 
 def test_http_1_1_is_what_is_asked_for(driven: Driven, certificates: Certificates) -> None:

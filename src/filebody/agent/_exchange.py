@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +18,7 @@ from filebody.agent._reports import Reports
 from filebody.agent._response import Response, until_close, whole
 from filebody.agent._stall import LOOKS, StallWatch
 from filebody.agent._terms import ExchangeOwner, Terms
+from filebody.agent._tls import is_cut
 from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
@@ -441,10 +441,14 @@ class Exchange:
             return
         response = self._response
         if (
-            self._phase in (Phase.REFUSED, Phase.DELIVERING)
-            and response is not None
+            response is not None
             and self._wire.parser.ends_by_close
-        ):  # by a reset, perhaps: what came is all that there will be
+            # RFC 9112 section 8: whole, unless the connection indicated an error. A server that
+            # refuses a body and closes resets the connection if a part of the body was unread.
+            and (
+                (self._phase is Phase.DELIVERING and error is None) or self._phase is Phase.REFUSED
+            )
+        ):
             self._move(Event.END)
             self._leave(is_reusable=False, orderly=self._body_is_out)
             self._is_due = True
@@ -452,7 +456,7 @@ class Exchange:
             self._owner.tell("ended", error=None)
         elif (
             self._phase in (Phase.HOLDING, Phase.HELD)
-            and (error is None or isinstance(error, ssl.SSLEOFError))
+            and (error is None or is_cut(error))
             and self.sent_bytes == self._terms.length
         ):
             # The server has all of it, and was faster than the turn in which the producer looks
@@ -465,6 +469,7 @@ class Exchange:
             self._fail(self._error(ConnectionLost, "the connection ended within the response"))
         else:
             said = f" ({error.strerror})" if error is not None and error.strerror else ""
+            said = " (TLS was cut)" if is_cut(error) else said
             reason = "the server closed the connection before it had everything"
             if self._body_is_out or self.sent_bytes == self._terms.length:
                 reason = "the server closed the connection without an answer"

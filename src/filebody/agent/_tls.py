@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import ssl
+import threading
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -17,7 +18,7 @@ from filebody.agent._turns import Turns
 from filebody.agent._watch import Watch
 from filebody.errors import TLSError, TLSTimeout, TransferError
 
-__all__ = ["default_context", "handshake"]
+__all__ = ["default_context", "handshake", "is_cut"]
 
 # X509_verify_cert(3): what is wrong with a certificate, and what can be done.
 _CERTIFICATES = {
@@ -40,6 +41,10 @@ _NOT_TLS = {
     "UNKNOWN_PROTOCOL",
     "WRONG_VERSION_NUMBER",
 }
+# With this option, which Python 3.11.2 sets on every context, an end without close_notify is
+# taken for an orderly one. OpenSSL 1.1.1 has no such option, and does not do so.
+_IGNORE_CUTS = getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", ssl.Options(0))
+_wrapping = threading.Lock()
 _CLOSED = {errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN}
 
 
@@ -70,7 +75,8 @@ def handshake(
     Args:
         reactor: Any that has `IReactorFDSet` and `IReactorTime`.
         connected: A non-blocking socket, which becomes the handshake's: use it no more.
-        context: Whom to trust.
+        context: Whom to trust. It is the same afterwards; that the connection detects a cut does
+            not depend on its `options`.
         server_hostname: Whom the certificate must be for: a name in ASCII or an address.
         seconds: How long it may take; None for as long as it does.
         url: What it is for, for errors.
@@ -78,25 +84,48 @@ def handshake(
 
     Returns:
         Fires with a non-blocking socket that the reactor does not know. A cut without a farewell
-        is an error on it (`ssl.SSLEOFError`), not an end. Fails with `TLSError` or `TLSTimeout`.
+        is an error on it (see `is_cut`), not an end. Fails with `TLSError` or `TLSTimeout`.
         Failed or cancelled, the socket is closed and nothing is left in the reactor.
     """
     # RFC 6066 section 3: the name without a dot at the end.
     name = server_hostname.removesuffix(".")
     try:
         connected.getpeername()  # wrap_socket loses sockets that were reset before it
-        wrapped = context.wrap_socket(
-            connected,
-            server_hostname=name,
-            do_handshake_on_connect=False,
-            suppress_ragged_eofs=False,
-        )
+        wrapped = _wrap(context, connected, name)
     except (OSError, ValueError) as error:
         connected.close()
         failed: Deferred[ssl.SSLSocket] = Deferred()
         failed.errback(_explained(url, name, error))
         return failed
     return _Handshake(reactor, wrapped, name, url, turns).begin(seconds)
+
+
+def is_cut(error: BaseException | None) -> bool:
+    """Return whether a TLS connection ended without close_notify (RFC 8446 section 6.1)."""
+    # Python 3.11.2 has no class of its own for it when it comes from OpenSSL 3.
+    return isinstance(error, ssl.SSLEOFError) or (
+        isinstance(error, ssl.SSLError) and error.reason == "UNEXPECTED_EOF_WHILE_READING"
+    )
+
+
+def _wrap(context: ssl.SSLContext, connected: socket.socket, name: str) -> ssl.SSLSocket:
+    """Make a TLS socket that takes no cut for an end, whatever the context says."""
+    with _wrapping:
+        ignores_cuts = context.options & _IGNORE_CUTS
+        if ignores_cuts:
+            # A connection has a copy of the options of its context (SSL_new(3)), and the context
+            # may be the caller's: it is restored.
+            context.options &= ~_IGNORE_CUTS
+        try:
+            return context.wrap_socket(
+                connected,
+                server_hostname=name,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+        finally:
+            if ignores_cuts:
+                context.options |= _IGNORE_CUTS
 
 
 class _Handshake(Watch):
@@ -160,7 +189,7 @@ def _reason(name: str, error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         what = _CERTIFICATES.get(error.verify_code, f"is no good: {error.verify_message}")
         return f"the certificate that {name} shows {what}"
-    if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+    if is_cut(error) or isinstance(error, ssl.SSLZeroReturnError):
         return f"{name} closed the connection during the TLS handshake; does it speak TLS here?"
     if isinstance(error, ssl.SSLError):
         code = error.reason or str(error)
