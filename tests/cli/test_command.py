@@ -67,8 +67,9 @@ def test_help_of_receive(tmp_path: Path) -> None:
         assert word in outcome.out
 
 
-def test_version(tmp_path: Path) -> None:
-    outcome = run("--version", cwd=tmp_path)
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_version(option: str, tmp_path: Path) -> None:
+    outcome = run(option, cwd=tmp_path)
     assert outcome.code == 0
     assert outcome.out == f"filebody {importlib.metadata.version('filebody')}\n"
 

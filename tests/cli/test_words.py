@@ -2,7 +2,9 @@ import pytest
 
 from filebody.cli._words import (
     bytes_count,
+    duration,
     one_line,
+    parse_duration,
     parse_rate,
     parse_size,
     rate,
@@ -62,6 +64,64 @@ def test_parse_rate() -> None:
     assert parse_rate("0") is None
     with pytest.raises(UsageError, match="'fast' is not a rate"):
         parse_rate("fast")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("0", 0),
+        ("10", 10),
+        ("0.5", 0.5),
+        (".5", 0.5),
+        ("500ms", 0.5),
+        ("90s", 90),
+        ("10m", 600),
+        ("1h30m", 5400),
+        ("1h 30m", 5400),
+        ("1.5h", 5400),
+        ("7d", 604_800),
+        ("1d2h3m4s5ms", 93_784.005),
+        (" 7 d ", 604_800),
+    ],
+)
+def test_parse_duration(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "x",
+        "-1",
+        "-1s",
+        "1e3",
+        "nan",
+        "inf",
+        "10M",
+        "1w",
+        "d",
+        "1m1h",
+        "1m30",
+        "1s1s",
+        "1.5.m",
+        "٣",
+        "10m!",
+    ],
+)
+def test_no_duration(text: str) -> None:
+    with pytest.raises(UsageError, match="is not a duration: write seconds, or 500ms"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0"), (0.5, "500ms"), (1, "1s"), (60, "1m"), (90, "1m30s"), (604_800, "7d")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+    assert parse_duration(text) == seconds
 
 
 def test_rate() -> None:

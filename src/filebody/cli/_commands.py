@@ -49,7 +49,14 @@ class _Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 88},
     epilog=_EXAMPLES,
 )
-@click.version_option(package_name="filebody", prog_name="filebody", message="%(prog)s %(version)s")
+@click.version_option(
+    None,
+    "-V",
+    "--version",
+    package_name="filebody",
+    prog_name="filebody",
+    message="%(prog)s %(version)s",
+)
 @click.pass_context
 def _filebody(context: click.Context) -> None:
     """Send files over HTTP, and receive them.

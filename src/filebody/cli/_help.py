@@ -8,7 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
-__all__ = ["ENVIRONMENT", "Option", "Sectioned", "option", "seconds", "shown", "token"]
+from filebody.cli._words import duration, parse_duration
+from filebody.errors import UsageError
+
+__all__ = ["ENVIRONMENT", "Option", "Sectioned", "option", "parsed", "seconds", "shown", "token"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -67,13 +70,25 @@ class Sectioned(click.Command):
 option = partial(click.option, cls=Option)
 
 
+def parsed(parse: Callable[[str], object]) -> Callable[..., object]:
+    """Make a callback for an option out of a function that raises `UsageError` for bad values."""
+
+    def read(context: click.Context, parameter: click.Parameter, value: str | None) -> object:
+        try:
+            return None if value is None else parse(value)
+        except UsageError as error:
+            raise click.BadParameter(str(error), context, parameter) from error
+
+    return read
+
+
 def seconds(name: str, default: float | None, text: str, section: str) -> Callable[[_F], _F]:
-    """An option that takes a time."""
+    """An option that takes a duration; `default` is in seconds."""
     return option(
         name,
-        type=float,
-        metavar="SECONDS",
-        default=default,
+        callback=parsed(parse_duration),
+        metavar="TIME",
+        default=None if default is None else duration(default),
         show_default=True,
         help=text,
         section=section,

@@ -16,7 +16,7 @@ from filebody.cli._plan import plan
 from filebody.cli._sources import Source
 from filebody.cli._targets import Target, parse_header
 from filebody.cli._trust import trust
-from filebody.cli._words import LONGEST_SECONDS, checked_seconds, parse_rate
+from filebody.cli._words import LONGEST_SECONDS, checked_seconds
 from filebody.errors import UsageError
 
 __all__ = ["SendOptions", "resume_options", "send_options"]
@@ -117,7 +117,7 @@ def _options(
 ) -> SendOptions:
     if given["insecure"] and target is not None and target.scheme == "https":
         warn(f"filebody: --insecure: whoever answers for {target.authority} is believed")
-    rate = parse_rate(given["limit_rate"]) if given["limit_rate"] is not None else None
+    rate: int | None = given["limit_rate"]
     return SendOptions(
         sources=sources,
         target=target,

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
 import click
 
-from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown, token
+from filebody.cli._help import ENVIRONMENT, Sectioned, option, parsed, seconds, shown, token
 from filebody.cli._show import Screen
 from filebody.cli._words import LONGEST_SECONDS, checked_seconds, parse_size
 from filebody.errors import UsageError
 
 __all__ = ["receive"]
-
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dhms]?)")
-_UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 # The headings of `--help`.
 _STORE = "What is stored"
@@ -41,7 +37,13 @@ Exit codes:
 
 @click.command(cls=Sectioned, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}")
 @click.argument("directory")
-@option("--max-size", metavar="SIZE", section=_STORE, help="Longest file to accept.")
+@option(
+    "--max-size",
+    callback=parsed(parse_size),
+    metavar="SIZE",
+    section=_STORE,
+    help="Longest file to accept.",
+)
 @option(
     "--overwrite",
     is_flag=True,
@@ -50,6 +52,7 @@ Exit codes:
 )
 @option(
     "--quota",
+    callback=parsed(parse_size),
     metavar="SIZE",
     section=_STORE,
     help="How much unfinished resumable uploads may take, or announce, together.",
@@ -62,6 +65,7 @@ Exit codes:
 )
 @option(
     "--host",
+    metavar="ADDRESS",
     default="127.0.0.1",
     show_default=True,
     section=_DOOR,
@@ -71,6 +75,7 @@ Exit codes:
     "-p",
     "--port",
     type=int,
+    metavar="N",
     default=8080,
     show_default=True,
     section=_DOOR,
@@ -104,7 +109,8 @@ Exit codes:
 )
 @option(
     "--max-connections",
-    type=int,
+    type=click.IntRange(min=1),
+    metavar="N",
     default=1000,
     show_default=True,
     section=_DOOR,
@@ -112,14 +118,7 @@ Exit codes:
 )
 @seconds("--idle-timeout", 60, "How long a client may send nothing.", _PATIENCE)
 @seconds("--grace", 10, "How long transfers may go on after Ctrl-C.", _PATIENCE)
-@option(
-    "--expire-after",
-    metavar="TIME",
-    default="7d",
-    show_default=True,
-    section=_PATIENCE,
-    help="How long unfinished resumable uploads are kept: 7d, 12h, 30m or 90s.",
-)
+@seconds("--expire-after", 7 * 86_400, "How long unfinished resumable uploads are kept.", _PATIENCE)
 @shown
 def receive(**given: Any) -> int:
     """Receive files into DIRECTORY, until Ctrl-C.
@@ -127,7 +126,8 @@ def receive(**given: Any) -> int:
     Prints a line for each transfer. Files appear under their names only when they are whole.
     After Ctrl-C the transfers under way may finish; a second Ctrl-C aborts them.
 
-    Sizes: 10M and 10MiB are 10 * 1024 * 1024 bytes, 10MB is 10,000,000.
+    Sizes: 10M and 10MiB are 10 * 1024 * 1024 bytes, 10MB is 10,000,000. Times: seconds, or
+    500ms, 90s, 10m, 1h30m, 7d.
     """
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
     from filebody.cli._receive import Receiving  # noqa: PLC0415 - only for what is done
@@ -135,12 +135,14 @@ def receive(**given: Any) -> int:
 
     if given["directory"] == "":
         raise UsageError("the directory has no name: give one, or . for this one")
+    if not given["expire_after"]:
+        raise UsageError("--expire-after is 0 seconds: it must be more")
     screen = Screen()
     config = ReceiverConfig(
         directory=given["directory"],
         host=given["host"],
         port=given["port"],
-        max_size=parse_size(given["max_size"]) if given["max_size"] is not None else None,
+        max_size=given["max_size"],
         overwrite=given["overwrite"],
         token=given["token"],
         insecure=given["insecure"],
@@ -150,8 +152,8 @@ def receive(**given: Any) -> int:
         or LONGEST_SECONDS,
         max_connections=given["max_connections"],
         grace_seconds=checked_seconds("--grace", given["grace"]),
-        expire_after_seconds=_duration("--expire-after", given["expire_after"]),
-        quota=parse_size(given["quota"]) if given["quota"] is not None else None,
+        expire_after_seconds=given["expire_after"],
+        quota=given["quota"],
         fsync=given["fsync"],
         allow_origins=given["allow_origin"],
         public_url=given["public_url"],
@@ -160,11 +162,3 @@ def receive(**given: Any) -> int:
     return run_loop(
         receiving.run, on_signal=receiving.on_signal, on_log=screen.error, debug=given["debug"]
     )
-
-
-def _duration(name: str, text: str) -> float:
-    """Read a time with its unit, in seconds; without one it is seconds."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
-        raise UsageError(f"{name} {text!r} is no time: write 7d, 12h, 30m or 90s")
-    return float(match[1]) * _UNIT_SECONDS[match[2] or "s"]

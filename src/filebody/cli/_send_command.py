@@ -149,7 +149,8 @@ def send(**given: Any) -> int:
     with / each file's name is appended. Without a URL the files go to ./received, by a receiver
     that runs for as long as it takes.
 
-    A timeout of 0 means none. Files to the same host share a connection.
+    Times are seconds, or 500ms, 90s, 10m, 1h30m; a timeout of 0 means none. Files to the same
+    host share a connection.
     """
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
     from filebody.cli._options import send_options  # noqa: PLC0415 - only for what is done

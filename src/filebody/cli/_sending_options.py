@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from filebody.cli._help import option, seconds, token
+from filebody.cli._help import option, parsed, seconds, token
+from filebody.cli._words import parse_rate
 
 __all__ = ["PACE", "PEER", "PROXIES", "RESUME", "pace", "peer", "resume", "verbose"]
 
@@ -81,6 +82,7 @@ resume = _together(
 pace = _together(
     option(
         "--limit-rate",
+        callback=parsed(parse_rate),
         metavar="RATE",
         section=PACE,
         help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",

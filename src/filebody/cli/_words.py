@@ -11,7 +11,9 @@ __all__ = [
     "LONGEST_SECONDS",
     "bytes_count",
     "checked_seconds",
+    "duration",
     "one_line",
+    "parse_duration",
     "parse_rate",
     "parse_size",
     "rate",
@@ -26,6 +28,13 @@ LONGEST_SECONDS = 1e6
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?|\.\d+)\s*(?:([KMGTP])(i?B?)|B)?", re.IGNORECASE | re.ASCII)
+
+_DURATION_UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_NUMBER = r"(\d+(?:\.\d+)?|\.\d+)"
+_DURATION = re.compile(
+    r"\s*".join(rf"(?:{_NUMBER}\s*{unit})?" for unit in _DURATION_UNITS), re.ASCII
+)
+_SECONDS = re.compile(_NUMBER, re.ASCII)
 
 
 def size(count: float) -> str:
@@ -86,11 +95,40 @@ def parse_rate(text: str) -> int | None:
         ) from error
 
 
-def checked_seconds(option: str, seconds: float | None) -> float:
-    """A time that was given with `option`; 0 for None.
+def parse_duration(text: str) -> float:
+    """Read a duration in seconds: `10`, `0.5`, `500ms`, `10m`, `1h30m` or `7d`.
+
+    Units stand in descending order, each at most once. A number without a unit is seconds.
 
     Raises:
-        UsageError: It is negative, or longer than can be waited for.
+        UsageError: It is no duration.
+    """
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        return float(text)
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise UsageError(
+            f"{text!r} is not a duration: write seconds, or 500ms, 90s, 10m, 1h30m, 7d"
+        )
+    parts = zip(match.groups(default="0"), _DURATION_UNITS.values(), strict=True)
+    return float(sum(Fraction(number) * unit for number, unit in parts) / 1000)
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as `parse_duration` reads it: `500ms`, `1m`, `1h30m`, `0`."""
+    rest, parts = round(seconds * 1000), []
+    for unit, milliseconds in _DURATION_UNITS.items():
+        count, rest = divmod(rest, milliseconds)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0"
+
+
+def checked_seconds(option: str, seconds: float | None) -> float:
+    """The duration that `option` gave, in seconds; 0 for None.
+
+    Raises:
+        UsageError: It is negative, or longer than a timer can wait.
     """
     seconds = float(seconds or 0)
     if not 0 <= seconds <= LONGEST_SECONDS:
