@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 
 # Sends a file to a receiver of its own, into ./received; big enough for the bar to be seen.
 demo: $(VENV)/.demo demo-file.bin
-	$(BIN)/filebody send demo-file.bin
+	$(BIN)/filebody try demo-file.bin
 
 demo-file.bin:
 	@echo "making $@: 1 GiB of random bytes"

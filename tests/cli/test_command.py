@@ -24,7 +24,7 @@ def test_alone_it_prints_its_help(tmp_path: Path) -> None:
 def test_help(tmp_path: Path) -> None:
     outcome = run_here("--help", cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
-    for word in ("send ", "receive ", "filebody send movie.mp4", "filebody send --help"):
+    for word in ("send ", "receive ", "filebody try movie.mp4", "filebody send --help"):
         assert word in outcome.out
 
 
@@ -47,7 +47,7 @@ def test_help_of_send(option: str, tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", ["send", "receive"])
+@pytest.mark.parametrize("command", ["send", "receive", "try"])
 def test_every_option_is_in_the_help_once(command: str, tmp_path: Path) -> None:
     shown = run_here(command, "--help", cwd=tmp_path).out
     listed = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown, re.MULTILINE)
@@ -77,7 +77,7 @@ def test_version(option: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["click", "rich", "OpenSSL", "service_identity"])
 def test_without_the_extra(module: str, tmp_path: Path) -> None:
     code = (
-        f"import sys; sys.modules[{module!r}] = None; sys.argv = ['filebody', 'send', 'f'];"
+        f"import sys; sys.modules[{module!r}] = None; sys.argv = ['filebody', 'try', 'f'];"
         "from filebody.cli import main; sys.exit(main())"
     )
     outcome = python(code, cwd=tmp_path)
@@ -100,7 +100,7 @@ sys.exit(main(sys.argv[1:]))
 
 def test_a_fault_of_ours(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    outcome = python(FAULTY, "send", "f", cwd=tmp_path)
+    outcome = python(FAULTY, "try", "f", cwd=tmp_path)
     no_traceback(outcome.err)
     assert (outcome.code, outcome.out) == (70, "")
     for part in ("a fault in filebody", "ZeroDivisionError: two\\nlines", "--debug"):
@@ -109,7 +109,7 @@ def test_a_fault_of_ours(tmp_path: Path) -> None:
 
 def test_a_fault_of_ours_to_be_reported(tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    outcome = python(FAULTY, "send", "--debug", "f", cwd=tmp_path)
+    outcome = python(FAULTY, "try", "--debug", "f", cwd=tmp_path)
     assert outcome.code == 70
     assert "Traceback" in outcome.err
     assert outcome.err.splitlines()[-1].startswith("filebody: a fault in filebody")

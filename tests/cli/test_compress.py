@@ -74,8 +74,8 @@ def test_the_receiver_stores_what_it_was(coding: str, log: Path) -> None:
     assert 0 < facts["encoded_bytes"] < len(LINES) / 4
 
 
-def test_without_a_url(log: Path) -> None:
-    outcome = run("send", "--compress", "log", cwd=log.parent)
+def test_in_a_trial(log: Path) -> None:
+    outcome = run("try", "--compress", "log", cwd=log.parent)
     assert outcome.code == 0
     assert outcome.out.endswith("digest verified\n")
     assert (log.parent / "received" / "log").read_bytes() == LINES

@@ -1,9 +1,9 @@
-from pathlib import Path
+import os
 
 import pytest
 
 from filebody.cli._form import Part
-from filebody.cli._plan import name_sources, plan, split_arguments
+from filebody.cli._plan import name_sources, plan, plan_trial, split_arguments
 from filebody.cli._targets import Target
 from filebody.errors import UsageError
 
@@ -11,30 +11,23 @@ from filebody.errors import UsageError
 @pytest.mark.parametrize(
     ("arguments", "sources", "url"),
     [
-        (["a"], ["a"], None),
-        (["a", "b"], ["a", "b"], None),
-        (["-"], ["-"], None),
         (["a", "http://h/x"], ["a"], "http://h/x"),
         (["a", "-", "HTTPS://h/x/"], ["a", "-"], "https://h/x/"),
+        (["http://h/x"], [], "http://h/x"),
     ],
 )
-def test_split(arguments: list[str], sources: list[str], url: str | None) -> None:
+def test_split(arguments: list[str], sources: list[str], url: str) -> None:
     given_sources, target = split_arguments(arguments)
     assert given_sources == sources
-    assert (target.url if target else None) == url
+    assert target.url == url
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["http://h/", "a"], "the URL goes last"),
-        (["a", "ftp://h/"], "not ftp://"),
-        (["a", "s3://bucket/key"], "not s3://"),
-        (["a", "localhost:8080"], "write http://localhost:8080"),
-        (["a", "host.example:80/up/"], "write http://host.example:80/up/"),
-        (["a", "http:/host/up/"], "write http://host/up/"),
-        (["a", "HTTPS//host/up/"], "write https://host/up/"),
-        (["a", "http;//host"], "write http://host"),
+        (["a", "http://h/", "http://g/"], "one URL only"),
+        (["a", "", "http://h/"], "an argument is empty"),
     ],
 )
 def test_no_split(arguments: list[str], words: str) -> None:
@@ -54,10 +47,23 @@ def test_nothing_to_send(arguments: list[str], words: str) -> None:
         plan(arguments, [], None)
 
 
-def test_file_with_a_name_like_a_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "log:80").touch()
-    assert split_arguments(["log:80"]) == (["log:80"], None)
+def test_a_trial_names_its_files() -> None:
+    assert [source.name for source in plan_trial(["d/a", "b"], None)] == ["a", "b"]
+    assert [source.name for source in plan_trial(["-"], "n")] == ["n"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "nothing to try"),
+        (["a", ""], "an argument is empty"),
+        (["a", "http://h/"], "takes no URL"),
+        (["-"], "add --name"),
+    ],
+)
+def test_no_trial(arguments: list[str], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        plan_trial(arguments, None)
 
 
 @pytest.mark.parametrize(
@@ -100,8 +106,9 @@ def test_no_plan(arguments: list[str], url: str, name: str | None, words: str) -
     ("arguments", "parts", "name", "words"),
     [
         (["f", "http://h/"], [Part("a", "b")], None, "write --form NAME=@f"),
-        (["f"], [Part("a", "b")], None, "write --form NAME=@f"),
-        ([], [Part("a", "b")], None, "--form needs a URL"),
+        ([os.devnull], [Part("a", "b")], None, f"write --form NAME=@{os.devnull}"),
+        ([], [Part("a", "b")], None, "there is no URL"),
+        (["f"], [Part("a", "b")], None, "f is no file, and no URL"),
         (["http://h/"], [Part("a", "b")], "x", "write ;filename=NAME"),
         (["http://h/"], [Part("a", "-", is_file=True)] * 2, None, "only once"),
     ],
@@ -115,6 +122,5 @@ def test_a_form_goes_to_the_url_as_it_is() -> None:
     [source], target = plan(
         ["http://h/up/?x"], [Part("a", "-"), Part("b", "-", is_file=True)], None
     )
-    assert target is not None
     assert target.of(source.name).url == "http://h/up/?x"
     assert source.reads_stdin

@@ -357,7 +357,6 @@ def wait_until(is_so: Callable[[], bool]) -> None:
     [
         (["--parallel", "0", "f", "http://h/"], "--parallel is 0"),
         (["--parallel", "2", "--no-resume", "f", "http://h/"], "--parallel needs"),
-        (["--resume", "f"], "without a URL"),
         (["--resume", "--form", "a=@f", "http://h/"], "a form is sent in one request"),
         (["--parallel", "2", "--compress=gzip", "f", "http://h/"], "--parallel cannot be used"),
         (["--resume", "--allow-changes", "f", "http://h/"], "a file that changes"),

@@ -22,9 +22,9 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]
         yield directory, url
 
 
-def test_without_a_url(tmp_path: Path) -> None:
+def test_trial(tmp_path: Path) -> None:
     (tmp_path / "a file.bin").write_bytes(CONTENT)
-    outcome = run("send", "a file.bin", cwd=tmp_path)
+    outcome = run("try", "a file.bin", cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("sent a file.bin to received/a file.bin: 293.0 KiB in ")
     assert outcome.out.endswith(", digest verified\n")
@@ -32,16 +32,16 @@ def test_without_a_url(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "received") == ["a file.bin"]
 
 
-def test_without_a_url_again(tmp_path: Path) -> None:
+def test_trial_again(tmp_path: Path) -> None:
     for content in (b"one", b"two"):
         (tmp_path / "f").write_bytes(content)
-        assert run("send", "f", cwd=tmp_path).code == 0
+        assert run("try", "f", cwd=tmp_path).code == 0
         assert (tmp_path / "received" / "f").read_bytes() == content
 
 
-def test_a_token_in_the_environment_does_not_matter_without_a_url(tmp_path: Path) -> None:
+def test_a_token_in_the_environment_does_not_matter_in_a_trial(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(CONTENT)
-    outcome = run("send", "f", cwd=tmp_path, env={"FILEBODY_TOKEN": "not its"})
+    outcome = run("try", "f", cwd=tmp_path, env={"FILEBODY_TOKEN": "not its"})
     assert outcome.code == 0
 
 
@@ -123,7 +123,7 @@ def test_json(tmp_path: Path, inbox: tuple[Path, str]) -> None:
 
 def test_quiet(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(CONTENT)
-    outcome = run("send", "-q", "f", "missing", cwd=tmp_path)
+    outcome = run("try", "-q", "f", "missing", cwd=tmp_path)
     assert outcome.code == 26
     assert outcome.out == ""
     assert "missing" in outcome.error
@@ -308,7 +308,7 @@ def test_a_reader_of_the_output_that_went_away(option: tuple[str, ...], tmp_path
     os.close(reading)
     try:
         done = subprocess.run(
-            [*PROGRAM, "send", *option, "f"],
+            [*PROGRAM, "try", *option, "f"],
             cwd=tmp_path,
             env=environment(home=tmp_path),
             stdout=writing,
@@ -328,7 +328,7 @@ def test_an_output_that_cannot_be_written(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(CONTENT)
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [*PROGRAM, "send", "--json", "f", "g"],
+            [*PROGRAM, "try", "--json", "f", "g"],
             cwd=tmp_path,
             env=environment(home=tmp_path),
             stdout=full,

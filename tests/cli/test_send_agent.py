@@ -232,7 +232,7 @@ def test_proxy(proxy: Tinyproxy, file: Path) -> None:
         assert run("send", "--proxy", url, file, server.url, cwd=file.parent, env=env).code == 0
         env = {"http_proxy": url}
         assert run("send", "--proxy", "", file, server.url, cwd=file.parent, env=env).code == 0
-        assert run("send", file, cwd=file.parent, env=env).code == 0
+        assert run("try", file, cwd=file.parent, env=env).code == 0
         assert proxy.tunnels == 2
         refused = run("send", "--proxy", proxy.url, file, server.url, cwd=file.parent)
     assert "s3cret" not in by_option.err

@@ -39,10 +39,10 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["send"], "nothing to send: name a file, or - for the standard input"),
+        (["send"], "nothing to send: name a file, or - for the standard input, and the URL"),
         (["send", "--nope", "f"], "--nope"),
         (["send", "-H"], "requires an argument (see filebody send --help)"),
-        (["send", "f", "ftp://h/f"], "speaks http:// and https:// only, not ftp://"),
+        (["send", "f", "ftp://h/f"], "sends by http:// and https:// only, not by ftp:"),
         (["send", "f", "http://"], "needs a host"),
         (["send", "f", "http://h:port/"], "is not a URL"),
         (["send", "http://127.0.0.1/"], "nothing to send"),
@@ -50,7 +50,9 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "f", "localhost:80/up/"], "write http://localhost:80/up/"),
         (["send", "f", "g", "http://127.0.0.1/x"], "end the URL with /"),
         (["send", "-", "http://127.0.0.1/"], "add --name"),
-        (["send", "-"], "add --name"),
+        (["send", "-"], "there is no URL"),
+        (["try", "-"], "add --name"),
+        (["try"], "nothing to try"),
         (["send", "-X", "GET", "f"], "GET"),
         (["send", "-H", "nonsense", "f", "http://127.0.0.1/"], "not a header field"),
         (["send", "-H", "A: b\nC: d", "f", "http://127.0.0.1/"], "on one line"),
@@ -58,22 +60,27 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "-H", "Transfer-Encoding: x", "f", "http://127.0.0.1/"], "cannot be set"),
         (["send", "--token", "a b", "f", "http://127.0.0.1/"], "visible ASCII"),
         (["send", "--token", "a", "-H", "Authorization: b", "f", "http://h/"], "which of them"),
-        (["send", "--insecure", "f"], "without a URL"),
-        (["send", "-H", "Authorization: b", "f"], "without a URL"),
+        (["send", "--insecure", "f"], "there is no URL"),
+        (["try", "f", "http://h/"], "filebody try takes no URL"),
+        (["try", "f", ""], "an argument is empty"),
+        (["try", "--token", "x", "f"], "--token"),
         (["send", "--cacert", "nowhere.pem", "f", "https://h/"], "cannot read nowhere.pem"),
         (["send", "--cacert", os.devnull, "f", "https://h/"], "no certificate"),
-        (["send", "--stall-timeout", "-1", "f", "http://h/"], "--stall-timeout is -1 seconds"),
-        (["send", "--max-time", "nan", "f", "http://h/"], "--max-time is nan seconds"),
+        (
+            ["send", "--stall-timeout", "-1", "f", "http://h/"],
+            "'--stall-timeout': '-1' is not a dur",
+        ),
+        (["send", "--max-time", "nan", "f", "http://h/"], "'--max-time': 'nan' is not a dur"),
         (["send", "--connect-timeout", "soon", "f", "http://h/"], "soon"),
-        (["send", "--expect100-timeout", "-1", "f", "http://h/"], "--expect100-timeout is -1"),
+        (["send", "--expect100-timeout", "-1", "f", "http://h/"], "--expect100-timeout"),
         (["send", "--limit-rate", "fast", "f", "http://h/"], "'fast' is not a rate"),
         (["send", "--max-redirects", "-1", "f", "http://h/"], "--max-redirects"),
         (["send", "--retry", "-1", "f", "http://h/"], "--retry"),
         (["send", "--proxy", "socks5://h:1", "f", "http://h/"], "--proxy: socks5://h:1 is not a"),
-        (["send", "--proxy", "http://h:1", "f"], "without a URL"),
+        (["send", "--proxy", "http://h:1", "f"], "there is no URL"),
         (["sned", "f"], "did you mean send?"),
         (["recieve", "f"], "did you mean receive?"),
-        (["xyzzy"], "there are send, receive and uploads"),
+        (["xyzzy"], "there are send, receive, uploads and try"),
         (["--nope"], "--nope"),
     ],
 )
@@ -89,9 +96,13 @@ def test_missing_file(tmp_path: Path) -> None:
     failing(outcome, 26, "no/such", "http://127.0.0.1:9/x", "byte 0", "No such file", "check")
 
 
-def test_what_may_have_been_meant_as_a_url(tmp_path: Path) -> None:
-    outcome = run("send", "example.org", cwd=tmp_path)
-    failing(outcome, 26, "example.org", "No such file", "or begin it with http:// if it is a URL")
+@pytest.mark.parametrize("url", [None, "", "nas:/backup", "example.org/upload/", "g"])
+def test_nothing_is_sent_or_stored_without_a_url(url: str | None, tmp_path: Path) -> None:
+    for name in ("f", "g"):
+        (tmp_path / name).touch()
+    outcome = run("send", "f", *(() if url is None else (url,)), cwd=tmp_path)
+    failing(outcome, 2, "see filebody" if "see filebody" in outcome.err else "URL")
+    assert sorted(os.listdir(tmp_path)) == ["f", "g"]
 
 
 def test_directory(tmp_path: Path) -> None:

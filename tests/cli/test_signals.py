@@ -82,9 +82,9 @@ def test_send_that_is_being_answered(tmp_path: Path) -> None:
     assert "after 7 of 7 bytes" in outcome.error
 
 
-def test_send_without_a_url_leaves_nothing(tmp_path: Path) -> None:
+def test_a_trial_leaves_nothing(tmp_path: Path) -> None:
     received = tmp_path / "received"
-    with started("send", "-", "--name", "x", cwd=tmp_path) as running:
+    with started("try", "-", "--name", "x", cwd=tmp_path) as running:
         running.write(b"x" * 1_000_000)
         wait_for_part(received)
         running.interrupt()
@@ -97,7 +97,7 @@ def test_send_without_a_url_leaves_nothing(tmp_path: Path) -> None:
 
 def test_send_that_has_not_connected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    with started("send", "--json", "pipe", "nowhere", cwd=tmp_path) as running:
+    with started("try", "--json", "pipe", "nowhere", cwd=tmp_path) as running:
         wait_for_part(tmp_path / "received")
         running.interrupt()
         outcome = running.end()
@@ -278,7 +278,7 @@ class Interrupt:
             os.kill(os.getpid(), signal.SIGINT)
 
 sys.meta_path.insert(0, Interrupt())
-sys.exit(main(["send", "f"]))
+sys.exit(main(["try", "f"]))
 """
 
 
@@ -295,7 +295,7 @@ def test_ctrl_c_while_it_is_still_being_loaded(tmp_path: Path) -> None:
 
 
 def test_nohup_is_respected(tmp_path: Path) -> None:
-    command = ("send", "-", "--name", "x")
+    command = ("try", "-", "--name", "x")
     with started(*command, cwd=tmp_path, ignored=signal.SIGHUP) as running:
         running.write(b"all of it")
         wait_for_part(tmp_path / "received")

@@ -268,7 +268,7 @@ def test_summary(tmp_path: Path) -> None:
 
 def test_no_color(tmp_path: Path) -> None:
     make(tmp_path / "one", 1000)
-    with terminal("send", "one", "missing", cwd=tmp_path, env={"NO_COLOR": "1"}) as window:
+    with terminal("try", "one", "missing", cwd=tmp_path, env={"NO_COLOR": "1"}) as window:
         code, seen = window.end()
     assert code == 26
     assert "sent one" in seen
@@ -277,14 +277,14 @@ def test_no_color(tmp_path: Path) -> None:
 
 def test_quiet(tmp_path: Path) -> None:
     make(tmp_path / "one", 1000)
-    with terminal("send", "-q", "one", cwd=tmp_path) as window:
+    with terminal("try", "-q", "one", cwd=tmp_path) as window:
         assert window.end() == (0, "")
 
 
 def test_dumb_terminal(tmp_path: Path) -> None:
     make(tmp_path / "one", 1000)
     env = {"TERM": "dumb", "NO_COLOR": "1"}
-    with terminal("send", "one", cwd=tmp_path, env=env) as window:
+    with terminal("try", "one", cwd=tmp_path, env=env) as window:
         code, seen = window.end()
     assert code == 0
     assert "\x1b" not in seen
@@ -292,7 +292,7 @@ def test_dumb_terminal(tmp_path: Path) -> None:
 
 
 def test_typed(tmp_path: Path) -> None:
-    with terminal("send", "-", "--name", "typed", cwd=tmp_path) as window:
+    with terminal("try", "-", "--name", "typed", cwd=tmp_path) as window:
         window.wait_for("reading from the terminal; Ctrl-D ends the file")
         window.type(b"hello\n\x04")
         code, _ = window.end()
@@ -346,7 +346,7 @@ sys.exit(main(sys.argv[1:]))
 
 def test_a_fault_of_ours_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     make(tmp_path / "one", 1000)
-    with terminal("send", "one", cwd=tmp_path, program=[sys.executable, "-c", FAULTY]) as window:
+    with terminal("try", "one", cwd=tmp_path, program=[sys.executable, "-c", FAULTY]) as window:
         code, seen = window.end()
     assert code == 70
     assert seen.index("\x1b[?25l") < seen.rindex("\x1b[?25h")

@@ -85,7 +85,7 @@ def test_every_public_name_is_in_the_reference(built: Path) -> None:
 
 def test_the_command_s_own_help_is_there(built: Path) -> None:
     text = text_of(built / "reference" / "command.html")
-    for command in ("", "send", "receive"):
+    for command in ("", "send", "receive", "try"):
         asked = [sys.executable, "-m", "filebody", *command.split(), "--help"]
         printed = subprocess.run(asked, stdout=subprocess.PIPE, check=True, text=True, timeout=60)
         for words in re.findall(r"^  (?:-\w, )?(--[\w-]+)", printed.stdout, re.MULTILINE):

@@ -12,6 +12,7 @@ from filebody.cli._exit import ExitCode, exit_code_of
 from filebody.cli._receive_command import receive
 from filebody.cli._send_command import send
 from filebody.cli._show import Screen
+from filebody.cli._try_command import try_files
 from filebody.cli._uploads_command import uploads
 from filebody.cli._words import one_line
 from filebody.errors import FilebodyError
@@ -20,7 +21,7 @@ __all__ = ["run"]
 
 _EXAMPLES = """\b
 Examples:
-  filebody send movie.mp4                     try it: into ./received, by a
+  filebody try movie.mp4                      try it: into ./received, by a
                                               receiver of its own
   filebody receive inbox                      receive into the directory inbox
   filebody send movie.mp4 http://host:8080/   send there, as movie.mp4
@@ -38,7 +39,9 @@ class _Commands(click.Group):
             import difflib  # noqa: PLC0415 - few mistype it
 
             near = difflib.get_close_matches(cmd_name, self.list_commands(ctx), 1, 0.5)
-            hint = f"did you mean {near[0]}?" if near else "there are send, receive and uploads"
+            hint = (
+                f"did you mean {near[0]}?" if near else "there are send, receive, uploads and try"
+            )
             raise click.UsageError(f"there is no command {cmd_name!r}: {hint}", ctx)
         return command
 
@@ -71,6 +74,7 @@ def _filebody(context: click.Context) -> None:
 _filebody.add_command(send)
 _filebody.add_command(receive)
 _filebody.add_command(uploads)
+_filebody.add_command(try_files)
 
 
 def run(arguments: Sequence[str]) -> int:

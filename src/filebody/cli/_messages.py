@@ -128,8 +128,6 @@ def failure_line(
         case BodyReadError():
             line = f"cannot read {source} at byte {error.offset} (for {url}): {error.strerror}"
             line = _with(line, _READ_ADVICE.get(error.errno or 0))
-            if error.errno == errno.ENOENT and "://" not in place:
-                line += ", or begin it with http:// if it is a URL"
         case DigestMismatch():
             line = (
                 f"{url} has other bytes than the {reached.sent_bytes:,} of {source} that were "

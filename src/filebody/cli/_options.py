@@ -12,14 +12,14 @@ import attrs
 from filebody.agent import Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
 from filebody.cli._course import Resumption
 from filebody.cli._form import parse_part
-from filebody.cli._plan import plan
+from filebody.cli._plan import plan, plan_trial
 from filebody.cli._sources import Source
 from filebody.cli._targets import Target, parse_header
 from filebody.cli._trust import trust
 from filebody.cli._words import LONGEST_SECONDS, checked_seconds
 from filebody.errors import UsageError
 
-__all__ = ["SendOptions", "resume_options", "send_options"]
+__all__ = ["SendOptions", "resume_options", "send_options", "try_options"]
 
 # What cannot be said any more of what was begun, and what does not matter where nothing is sent.
 _OF_WHAT_IS_BEGUN: Mapping[str, Any] = {
@@ -37,6 +37,20 @@ _OF_WHAT_IS_BEGUN: Mapping[str, Any] = {
     "max_time": None,
     "verify_prefix": False,
 }
+# A trial is about the files alone: there is no server to trust, to wait for or to go back to.
+_OF_A_TRIAL: Mapping[str, Any] = {
+    **_OF_WHAT_IS_BEGUN,
+    "resume": False,
+    "give_up_after": 0.0,
+    "headers": (),
+    "token": None,
+    "cacert": None,
+    "insecure": False,
+    "proxy": None,
+    "max_redirects": 0,
+    "connect_timeout": 30.0,
+    "response_timeout": 300.0,
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +59,7 @@ class SendOptions:
 
     Attributes:
         sources: What to send.
-        target: Where to, or None for a receiver of our own.
+        target: Where to, or None for a trial with a receiver of our own.
         method: PUT, POST or PATCH.
         coding: How to compress what is sent, or None.
         fields: Header fields.
@@ -109,6 +123,20 @@ def resume_options(
     return _options({**_OF_WHAT_IS_BEGUN, **given}, (), target, warn)
 
 
+def try_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> SendOptions:
+    """Read the options of a trial.
+
+    Args:
+        given: As the command's parser has them, by their names.
+        warn: See `send_options`.
+
+    Raises:
+        UsageError: They make no sense, alone or together.
+    """
+    sources = plan_trial(given["arguments"], given["name"])
+    return _options({**_OF_A_TRIAL, **given}, sources, None, warn)
+
+
 def _options(
     given: Mapping[str, Any],
     sources: Sequence[Source],
@@ -123,12 +151,12 @@ def _options(
         target=target,
         method=(given["method"] or ("POST" if given["form"] else "PUT")).upper(),
         coding=given["compress"],
-        fields=_fields(given, target),
+        fields=_fields(given),
         tls=trust(given["cacert"], insecure=given["insecure"]),
         proxy=_proxies(given["proxy"], target),
         rate_limit=RateLimit(rate) if rate is not None else None,
         exchange=_exchange(given),
-        resumption=_resumption(given, target),
+        resumption=_resumption(given),
         allow_changes=given["allow_changes"],
         fail_early=given["fail_early"],
         quiet=given["quiet"],
@@ -137,7 +165,7 @@ def _options(
     )
 
 
-def _fields(given: Mapping[str, Any], target: Target | None) -> list[tuple[str, str]]:
+def _fields(given: Mapping[str, Any]) -> list[tuple[str, str]]:
     fields = [parse_header(header) for header in given["headers"]]
     names = {name.lower() for name, _ in fields}
     if given["form"] and "content-type" in names:
@@ -145,10 +173,7 @@ def _fields(given: Mapping[str, Any], target: Target | None) -> list[tuple[str, 
     if given["compress"] and "content-encoding" in names:
         raise UsageError("--compress sets Content-Encoding: leave out one of them")
     authorized = "authorization" in names
-    if target is None:
-        if authorized or given["cacert"] or given["insecure"]:
-            raise UsageError("without a URL there is nobody to show credentials to or to trust")
-    elif given["token"]:
+    if given["token"]:
         if authorized:
             raise UsageError("both a token and an Authorization field: which of them is meant?")
         fields += [parse_header(f"Authorization: Bearer {_checked_token(given['token'])}")]
@@ -175,7 +200,7 @@ def _exchange(given: Mapping[str, Any]) -> Options:
     )
 
 
-def _resumption(given: Mapping[str, Any], target: Target | None) -> Resumption:
+def _resumption(given: Mapping[str, Any]) -> Resumption:
     wish, parallel = given["resume"], int(given["parallel"])
     if parallel < 1:
         raise UsageError(f"--parallel is {parallel}: it must be 1 or more")
@@ -184,7 +209,6 @@ def _resumption(given: Mapping[str, Any], target: Target | None) -> Resumption:
             raise UsageError("--parallel needs what --no-resume turns off: leave out one of them")
         wish = True
     reasons = (
-        (target is None, "the receiver that is used without a URL ends with the command"),
         (bool(given["form"]), "a form is sent in one request"),
         (given["compress"] is not None, "what is compressed on the way is sent in one request"),
         (given["allow_changes"], "a file that changes cannot be resumed"),
@@ -205,9 +229,7 @@ def _resumption(given: Mapping[str, Any], target: Target | None) -> Resumption:
 
 
 def _proxies(given: str | None, target: Target | None) -> Proxies:
-    if target is None:
-        if given:
-            raise UsageError("without a URL there is nothing to reach by a proxy")
+    if target is None:  # a trial: our own receiver is on this machine
         return Proxies()
     if given is None:
         return Proxies.from_environment()

@@ -3,84 +3,88 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Sequence
 
 from filebody.cli._form import Part
 from filebody.cli._sources import STDIN, FileSource, FormSource, Source
 from filebody.cli._targets import Target
+from filebody.cli._url import EMPTY, begins_as_url, is_misplaced_url, is_source, no_url, parse_url
 from filebody.cli._words import one_line
 from filebody.errors import UsageError
 
-__all__ = ["name_sources", "plan", "split_arguments"]
-
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-# host:port or host:port/path, as one types it when one forgets the scheme.
-_BARE_HOST = re.compile(r"[\w.-]+:\d+(/.*)?")
-# A slip in what should be ://
-_SLIP = re.compile(r"(https?)[:;/]+(\w.*)", re.IGNORECASE)
+__all__ = ["name_sources", "plan", "plan_trial", "split_arguments"]
 
 
 def plan(
     arguments: Sequence[str], parts: Sequence[Part], name: str | None
-) -> tuple[list[Source], Target | None]:
-    """Find out what is to be sent, and where to.
+) -> tuple[list[Source], Target]:
+    """Find out what to send, and where to.
 
     Args:
-        arguments: Paths, or `-`, and perhaps a URL.
+        arguments: Paths, or `-`, and the URL.
         parts: Of a form, which is sent in place of files.
         name: The last segment of the URL, in place of the file's name.
 
     Returns:
-        The sources, each with a name if the URL lacks one, and the URL, if there is one.
+        The sources, each with a name if the URL lacks one, and the URL.
 
     Raises:
-        UsageError: That cannot be done; the message says what can.
+        UsageError: The arguments make no sense; the message says what would.
     """
+    if not arguments and not parts:
+        raise UsageError("nothing to send: name a file, or - for the standard input, and the URL")
+    if parts and arguments and is_source(arguments[-1]):
+        raise _not_in_form(arguments[-1])
     paths, target = split_arguments(arguments)
     if parts:
-        return [_form(parts, paths, target, name)], target
+        return [_form(parts, paths, name)], target
     if not paths:
-        where = "" if target is None else f" to {target.shown}"
-        raise UsageError(f"nothing to send{where}: name a file, or - for the standard input")
+        raise UsageError(
+            f"nothing to send to {target.shown}: name a file, or - for the standard input"
+        )
     return list(name_sources(paths, target, name)), target
 
 
-def split_arguments(arguments: Sequence[str]) -> tuple[list[str], Target | None]:
-    """Tell the sources from the URL, which is the last argument if there is one.
+def split_arguments(arguments: Sequence[str]) -> tuple[list[str], Target]:
+    """Split the arguments into sources and the URL, which is the last one.
 
     Raises:
-        UsageError: There is a URL elsewhere, or one of another scheme.
+        UsageError: The last one is no URL, or another one is.
     """
     if not arguments:
-        return [], None
+        raise no_url("")
     *sources, last = arguments
-    target = None
-    scheme = _SCHEME.match(last)
-    if scheme is None:
-        sources.append(last)
-        meant = _meant(last)
-        if meant is not None and not os.path.exists(last):
-            raise UsageError(f"{one_line(last)} is not a file; if it is a URL, write {meant}")
-    elif scheme[1].lower() in {"http", "https"}:
-        target = Target.parse(last)
-    else:
-        raise UsageError(
-            f"{one_line(last)}: filebody speaks http:// and https:// only, not {scheme[1]}://"
-            f"{'' if not os.path.exists(last) else f'; if it is a file, write ./{one_line(last)}'}"
-        )
-    for source in sources:
-        if _SCHEME.match(source) and not os.path.exists(source):
-            raise UsageError(f"{one_line(source)}: the URL goes last, after the files")
-    return sources, target
+    wrong = next((source for source in sources if is_misplaced_url(source)), None)
+    if wrong is not None and not begins_as_url(last):
+        raise UsageError(f"{one_line(wrong)}: the URL goes last, after the files")
+    if wrong is not None:
+        raise UsageError(f"{one_line(wrong)}: there can be one URL only, after the files")
+    if "" in sources:
+        raise UsageError(EMPTY)
+    return sources, parse_url(last)
 
 
-def _meant(argument: str) -> str | None:
-    """The URL that was probably meant, if it was one."""
-    if _BARE_HOST.fullmatch(argument):
-        return f"http://{one_line(argument)}"
-    slip = _SLIP.fullmatch(argument)
-    return None if slip is None else f"{slip[1].lower()}://{one_line(slip[2])}"
+def plan_trial(arguments: Sequence[str], name: str | None) -> list[Source]:
+    """Find out what to send to a receiver of our own.
+
+    Args:
+        arguments: Paths, or `-`.
+        name: The name to store it under, in place of the file's.
+
+    Raises:
+        UsageError: The arguments make no sense; the message says what would.
+    """
+    if not arguments:
+        raise UsageError("nothing to try: name a file, or - for the standard input")
+    for argument in arguments:
+        if argument == "":
+            raise UsageError(EMPTY)
+        if is_misplaced_url(argument):
+            raise UsageError(
+                f"{one_line(argument)}: filebody try takes no URL, it stores files in ./received; "
+                "to send there, write filebody send"
+            )
+    return list(name_sources(arguments, None, name))
 
 
 def name_sources(
@@ -105,20 +109,21 @@ def name_sources(
     return sources
 
 
-def _form(
-    parts: Sequence[Part], paths: Sequence[str], target: Target | None, name: str | None
-) -> FormSource:
+def _form(parts: Sequence[Part], paths: Sequence[str], name: str | None) -> FormSource:
     if paths:
-        raise UsageError(
-            f"with --form, all that is sent is named by it: write --form NAME=@{one_line(paths[0])}"
-        )
-    if target is None:
-        raise UsageError("--form needs a URL: the receiver that is used without one takes no forms")
+        raise _not_in_form(paths[0])
     if name is not None:
         raise UsageError("--name is for files that are sent as they are: write ;filename=NAME")
     if [part.value for part in parts if part.is_file].count(STDIN) > 1:
         raise UsageError("the standard input can be sent only once")
     return FormSource(parts)
+
+
+def _not_in_form(path: str) -> UsageError:
+    return UsageError(
+        f"with --form, all that is sent is named by it: write --form NAME=@{one_line(path)}, "
+        "and then the URL"
+    )
 
 
 def _check_apart(sources: Sequence[FileSource]) -> None:

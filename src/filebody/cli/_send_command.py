@@ -6,21 +6,26 @@ from typing import Any
 
 import click
 
-from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown
-from filebody.cli._sending_options import PACE, PROXIES, RESUME, pace, peer, resume, verbose
+from filebody.cli._help import ENVIRONMENT, option, seconds, shown
+from filebody.cli._sending_options import (
+    CONTENT,
+    PACE,
+    PROXIES,
+    RESUME,
+    LooseCompress,
+    allow_changes,
+    compress,
+    pace,
+    peer,
+    resume,
+    verbose,
+)
 from filebody.cli._show import Screen
 
 __all__ = ["send"]
 
-# The first one is what --compress alone means.
-_CODINGS = ("gzip", "zstd")
-
-# A heading of `--help`; see also `_sending_options`.
-_CONTENT = "What is sent"
-
 _EXAMPLES = """\b
 Examples:
-  filebody send movie.mp4                           try it: into ./received
   filebody send movie.mp4 http://host:8080/         send there, as movie.mp4
   filebody send movie.mp4 http://host:8080/new.mp4  under another name
   filebody send *.log https://host/logs/            several, each under its name
@@ -44,47 +49,28 @@ Exit codes (of the first file that failed):
 """
 
 
-class _Send(Sectioned):
-    """Lets the coding of `--compress` be left out, which click would take from what follows."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        end = args.index("--") if "--" in args else len(args)
-        for at, argument in enumerate(args[:end]):
-            following = "".join(args[at + 1 : at + 2]).lower()
-            if argument == "--compress" and following not in _CODINGS:
-                args[at] = f"--compress={_CODINGS[0]}"
-        return super().parse_args(ctx, args)
-
-
-@click.command(cls=_Send, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}{PROXIES}")
-@click.argument("arguments", nargs=-1, metavar="SOURCE... [URL]")
+@click.command(
+    cls=LooseCompress, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}{PROXIES}"
+)
+@click.argument("arguments", nargs=-1, metavar="SOURCE... URL")
 @option(
     "-F",
     "--form",
     multiple=True,
     metavar="NAME=@FILE",
-    section=_CONTENT,
+    section=CONTENT,
     help="Send a form with this file (- for the standard input), or with text: NAME=VALUE. "
     "';type=TYPE' and ';filename=NAME' may follow. Once for each field.",
 )
-@option(
-    "--compress",
-    type=click.Choice(_CODINGS, case_sensitive=False),
-    metavar="[=CODING]",
-    section=_CONTENT,
-    help="Compress on the way, by gzip, or zstd with --compress=zstd. A server that does not know "
-    "the coding refuses it (415), or keeps the compressed bytes.",
-)
-@option(
-    "--name", metavar="NAME", section=_CONTENT, help="Name to append to a URL that ends with /."
-)
+@compress
+@option("--name", metavar="NAME", section=CONTENT, help="Name to append to a URL that ends with /.")
 @option(
     "-X",
     "--request",
     "method",
     type=click.Choice(["PUT", "POST", "PATCH"], case_sensitive=False),
     metavar="METHOD",
-    section=_CONTENT,
+    section=CONTENT,
     help="PUT, POST or PATCH.  [default: PUT; POST with --form]",
 )
 @option(
@@ -93,15 +79,10 @@ class _Send(Sectioned):
     "headers",
     multiple=True,
     metavar="'NAME: VALUE'",
-    section=_CONTENT,
+    section=CONTENT,
     help="Header field to add.",
 )
-@option(
-    "--allow-changes",
-    is_flag=True,
-    section=_CONTENT,
-    help="Send a file although it changes meanwhile.",
-)
+@allow_changes
 @peer
 @option(
     "--resume/--no-resume",
@@ -146,8 +127,7 @@ def send(**given: Any) -> int:
     """Send files to a URL.
 
     SOURCE is a file, or - for the standard input. URL begins with http:// or https://; if it ends
-    with / each file's name is appended. Without a URL the files go to ./received, by a receiver
-    that runs for as long as it takes.
+    with / each file's name is appended. To see how it works without a server: filebody try FILE
 
     Times are seconds, or 500ms, 90s, 10m, 1h30m; a timeout of 0 means none. Files to the same
     host share a connection.

@@ -1,4 +1,4 @@
-"""The options that all commands have that send: whom to trust, and how to go on, how fast."""
+"""The options that several commands have that send: content, trust, resuming, pace."""
 
 from __future__ import annotations
 
@@ -8,14 +8,33 @@ from typing import Any, TypeVar
 
 import click
 
-from filebody.cli._help import option, parsed, seconds, token
+from filebody.cli._help import Sectioned, option, parsed, seconds, token
 from filebody.cli._words import parse_rate
 
-__all__ = ["PACE", "PEER", "PROXIES", "RESUME", "pace", "peer", "resume", "verbose"]
+__all__ = [
+    "CONTENT",
+    "PACE",
+    "PEER",
+    "PROXIES",
+    "RESUME",
+    "LooseCompress",
+    "allow_changes",
+    "compress",
+    "fail_early",
+    "limit_rate",
+    "pace",
+    "peer",
+    "resume",
+    "verbose",
+]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
+# The first one is what --compress alone means.
+_CODINGS = ("gzip", "zstd")
+
 # The headings of `--help`.
+CONTENT = "What is sent"
 PEER = "Where to, and whom to trust"
 RESUME = "Resuming after failures"
 PACE = "How fast, how long, how often"
@@ -37,6 +56,43 @@ def _together(*options: Callable[[Any], Any]) -> Callable[[_F], _F]:
     return add
 
 
+class LooseCompress(Sectioned):
+    """A command in which `--compress` may lack its coding, which click would take from the next."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`."""
+        end = args.index("--") if "--" in args else len(args)
+        for at, argument in enumerate(args[:end]):
+            following = "".join(args[at + 1 : at + 2]).lower()
+            if argument == "--compress" and following not in _CODINGS:
+                args[at] = f"--compress={_CODINGS[0]}"
+        return super().parse_args(ctx, args)
+
+
+compress = option(
+    "--compress",
+    type=click.Choice(_CODINGS, case_sensitive=False),
+    metavar="[=CODING]",
+    section=CONTENT,
+    help="Compress on the way, by gzip, or zstd with --compress=zstd. A server that does not know "
+    "the coding refuses it (415), or keeps the compressed bytes.",
+)
+allow_changes = option(
+    "--allow-changes",
+    is_flag=True,
+    section=CONTENT,
+    help="Send a file although it changes meanwhile.",
+)
+limit_rate = option(
+    "--limit-rate",
+    callback=parsed(parse_rate),
+    metavar="RATE",
+    section=PACE,
+    help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",
+)
+fail_early = option(
+    "--fail-early", is_flag=True, section=PACE, help="Stop at the first file that fails."
+)
 peer = _together(
     token(PEER),
     option(
@@ -80,14 +136,8 @@ resume = _together(
     ),
 )
 pace = _together(
-    option(
-        "--limit-rate",
-        callback=parsed(parse_rate),
-        metavar="RATE",
-        section=PACE,
-        help="Most bytes per second, of all files together: 500K, 10M, 1.5G (powers of 1024).",
-    ),
-    option("--fail-early", is_flag=True, section=PACE, help="Stop at the first file that fails."),
+    limit_rate,
+    fail_early,
     seconds(
         "--connect-timeout", 30, "For finding the host and connecting; as long again for TLS.", PACE
     ),

@@ -82,7 +82,8 @@ class Target:
             parts = urlsplit(text)
             port = parts.port
         except ValueError as error:
-            raise UsageError(f"{shown} is not a URL: {error}") from error
+            what = "its port is no number up to 65535" if "ort " in str(error) else str(error)
+            raise UsageError(f"{shown} is not a URL: {what}") from error
         if parts.username is not None:
             raise UsageError(
                 f"{shown} has a user name in it, which would show in lists of processes: "
