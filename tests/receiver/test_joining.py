@@ -173,7 +173,7 @@ def refused(shelf: Shelf, record: Record, parts: tuple[str, ...], why: str) -> N
     for upload_id in (*parts, identifier_of(parts)):
         with pytest.raises(Refusal, match="404"):
             shelf.state(upload_id)
-    assert os.listdir(shelf.directory) == []
+    assert shelf.files.names() == []
     assert len(shelf._quota) == 0
 
 
@@ -239,7 +239,7 @@ def test_a_join_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         parts = make(shelf)
         full(shelf, parts, monkeypatch)
         forget(shelf, identifier_of(parts))
-        assert os.listdir(shelf.directory) == []
+        assert shelf.files.names() == []
         assert len(shelf._quota) == 0
 
 

@@ -10,17 +10,15 @@ from hypothesis import strategies as st
 from filebody.receiver._library import Found, Moved, Page, find, requested_range
 from filebody.receiver._names import parse_target
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._root import Root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[int]:
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    yield descriptor
-    os.close(descriptor)
+def root(tmp_path: Path) -> Root:
+    return Root(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +31,7 @@ def root(tmp_path: Path) -> Iterator[int]:
         ("a", "application/octet-stream"),
     ],
 )
-def test_media_type(tmp_path: Path, root: int, name: str, media_type: str) -> None:
+def test_media_type(tmp_path: Path, root: Root, name: str, media_type: str) -> None:
     (tmp_path / name).write_bytes(b"abc")
     found = find(root, parse_target(f"/{name}".encode()))
     assert isinstance(found, Found)
@@ -41,7 +39,7 @@ def test_media_type(tmp_path: Path, root: int, name: str, media_type: str) -> No
     assert (found.size_bytes, found.media_type) == (3, media_type)
 
 
-def test_directories(tmp_path: Path, root: int) -> None:
+def test_directories(tmp_path: Path, root: Root) -> None:
     (tmp_path / "a b").mkdir()
     assert find(root, parse_target(b"/a%20b")) == Moved("/a%20b/")
     assert isinstance(find(root, parse_target(b"/a%20b/")), Page)
@@ -50,7 +48,7 @@ def test_directories(tmp_path: Path, root: int) -> None:
 @pytest.mark.parametrize(
     "target", ["/fifo", "/link", "/loop", "/file/", "/file/x", "/none", "/l/x"]
 )
-def test_not_found(tmp_path: Path, root: int, target: str) -> None:
+def test_not_found(tmp_path: Path, root: Root, target: str) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "file").write_text("")
     (tmp_path / "link").symlink_to("file")
@@ -66,7 +64,7 @@ def test_not_found(tmp_path: Path, root: int, target: str) -> None:
 
 
 def test_a_fifo_that_takes_the_place_of_a_file_is_not_waited_for(
-    tmp_path: Path, root: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "a"
     path.write_text("")

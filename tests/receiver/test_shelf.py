@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import errno
 import hashlib
+import itertools
+import json
 import os
+import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from filebody.receiver._shelf import State
 
 HELLO = b"hello world"
+ID = "a" * 32
 RECORD = Record(kind=Kind.TUS, name=("deep", "file"), length=len(HELLO))
 
 
@@ -93,13 +98,56 @@ def left(directory: Path) -> list[str]:
     ],
 )
 def test_records_come_back(record: Record) -> None:
-    assert loaded(dumped(record)) == record
+    assert loaded(ID, dumped(ID, record)) == record
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"null", b'{"version": 2}', b"\xff"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b'{"version": 2}',
+        b"\xff",
+        b"[" * 100_000,
+        b'{"version": ' + b"1" * 5000 + b"}",
+    ],
+)
 def test_damaged_records(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
-        loaded(content)
+        loaded(ID, content)
+
+
+@pytest.mark.parametrize(
+    ("fact", "value"),
+    [
+        ("upload_id", "b" * 32),
+        ("name", ["..", "..", "etc", "cron.d", "x"]),
+        ("name", [".ssh", "authorized_keys"]),
+        ("name", ["a/b"]),
+        ("name", "ab"),
+        ("name", [1]),
+        ("length", -1),
+        ("length", 1.5),
+        ("length", True),
+        ("length", float("nan")),
+        ("length", 10**30),
+        ("taken_status", 200),
+        ("metadata", {}),
+        ("promised", {"md5": "00"}),
+        ("promised", {"sha-256": "xy"}),
+        ("ending", {"inode": 1}),
+        ("made_of", [{"upload_id": "../x", "size_bytes": 1}]),
+        ("joined_into", "../x"),
+        ("kind", "ftp"),
+    ],
+)
+def test_records_that_nobody_wrote(fact: str, value: object) -> None:
+    facts = json.loads(dumped(ID, RECORD))
+    assert loaded(ID, json.dumps(facts).encode()) == RECORD
+    with pytest.raises(ValueError, match=r"."):
+        loaded(ID, json.dumps({**facts, fact: value}).encode())
 
 
 def test_records_are_for_nobody_else(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
@@ -255,6 +303,101 @@ def test_strays_go(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
     clock.offset = 101
     sweep(shelf, [])
     assert left(tmp_path) == []
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link(path: Path) -> None:
+    os.rename(path, path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+def _directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _large(path: Path) -> None:
+    os.truncate(path, 1 << 40)
+
+
+@pytest.mark.parametrize(
+    ("put", "suffix"),
+    [(_large, ".json"), *itertools.product([_fifo, _link, _directory], [".json", ".part"])],
+)
+def test_something_else_has_the_name_of_a_file_of_an_upload(
+    tmp_path: Path,
+    opened: Callable[..., Shelf],
+    put: Callable[[Path], None],
+    suffix: str,
+) -> None:
+    clock = Clock()
+    shelf = opened(clock=clock)
+    state, other = shelf.create(RECORD), shelf.create(RECORD)
+    put(tmp_path / ".filebody-uploads" / f"{state.upload_id}{suffix}")
+    with pytest.raises(Refusal, match="404"):
+        shelf.state(state.upload_id)
+    if suffix == ".part":
+        with pytest.raises(Refusal, match="404"):
+            part_of(shelf, state)
+    opened()
+    assert shelf.state(other.upload_id).offset == 0
+    clock.offset = 101
+    sweep(shelf, [])
+    assert not (tmp_path / ".filebody-uploads" / f"{other.upload_id}.part").exists()
+
+
+def test_the_directory_of_uploads_is_removed(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
+    shelf = opened()
+    state = filled(shelf, content=HELLO[:3])
+    part = part_of(shelf, state)
+    shutil.rmtree(tmp_path / ".filebody-uploads")
+    part.write([HELLO[3:]])
+    part.settle({})
+    with pytest.raises(Refusal, match="404"):
+        shelf.state(state.upload_id)
+    with pytest.raises(Refusal, match="404"):
+        part_of(shelf, state)
+    assert sweep(shelf, []) == 0
+    filled(shelf)
+    assert left(tmp_path) == [".json", ".part"]
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o777])
+def test_a_directory_that_others_can_write_to_is_not_used(
+    tmp_path: Path, opened: Callable[..., Shelf], mode: int
+) -> None:
+    shelf = opened()
+    state = shelf.create(RECORD)
+    (tmp_path / ".filebody-uploads").chmod(mode)
+    with pytest.raises(Refusal, match=r"403.*not the receiver's own"):
+        shelf.state(state.upload_id)
+    with pytest.raises(Refusal, match=r"403.*not the receiver's own"):
+        shelf.create(RECORD)
+    (tmp_path / ".filebody-uploads").chmod(0o700)
+    assert shelf.state(state.upload_id).offset == 0
+
+
+def test_a_full_disk_leaves_an_upload_as_it_is(
+    opened: Callable[..., Shelf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = opened()
+    state = filled(shelf, content=HELLO[:3])
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(Refusal, match="507"):
+            Part(shelf, state, stop=11, max_size=None, algorithms=("sha1",))
+        with pytest.raises(Refusal, match="507"):
+            shelf.create(RECORD)
+    assert shelf.state(state.upload_id).offset == 3
+    assert shelf.state(state.upload_id).record == state.record
 
 
 def test_a_quota_counts_what_an_earlier_receiver_left(opened: Callable[..., Shelf]) -> None:

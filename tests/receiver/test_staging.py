@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from filebody.receiver._root import Root
 from filebody.receiver._staging import Staging, remove_stale
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 # Takes a place, leaves a file in it, says so, and waits to be killed.
 HOLDER = """
 import os, sys
+from filebody.receiver._root import Root
 from filebody.receiver._staging import Staging
-staging = Staging(os.open(sys.argv[1], os.O_RDONLY))
+staging = Staging(Root(sys.argv[1]))
 descriptor, name = staging.create()
 os.write(descriptor, b"half a body")
 print("held", flush=True)
@@ -26,13 +27,11 @@ sys.stdin.read()
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Iterator[int]:
-    descriptor = os.open(tmp_path, os.O_RDONLY)
-    yield descriptor
-    os.close(descriptor)
+def root(tmp_path: Path) -> Root:
+    return Root(tmp_path)
 
 
-def test_files_are_private_and_removed_with_it(tmp_path: Path, root: int) -> None:
+def test_files_are_private_and_removed_with_it(tmp_path: Path, root: Root) -> None:
     staging = Staging(root)
     (place,) = tmp_path.iterdir()
     assert place.stat().st_mode & 0o777 == 0o700
@@ -44,7 +43,7 @@ def test_files_are_private_and_removed_with_it(tmp_path: Path, root: int) -> Non
 
 
 def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_not(
-    tmp_path: Path, root: int
+    tmp_path: Path, root: Root
 ) -> None:
     with subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
@@ -67,14 +66,14 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_holds_is_no
         assert list(tmp_path.iterdir()) == []
 
 
-def test_one_of_our_own_process_is_not_stale(root: int) -> None:
+def test_one_of_our_own_process_is_not_stale(root: Root) -> None:
     staging = Staging(root)
     assert remove_stale(root) == []
     os.close(staging.create()[0])
     staging.close()
 
 
-def test_what_is_not_certainly_ours_stays(tmp_path: Path, root: int) -> None:
+def test_what_is_not_certainly_ours_stays(tmp_path: Path, root: Root) -> None:
     ours = ".filebody-incoming-0123456789abcdef"
     for name in (".filebody-incoming-", f"{ours}0", f"x{ours}", ".filebody-incoming-XYZ", "user"):
         (tmp_path / name).mkdir()
@@ -90,7 +89,7 @@ def test_what_is_not_certainly_ours_stays(tmp_path: Path, root: int) -> None:
     assert os.listdir(tmp_path / ours) == ["thesis.txt"]
 
 
-def test_a_link_of_our_name_is_not_followed(tmp_path: Path, root: int) -> None:
+def test_a_link_of_our_name_is_not_followed(tmp_path: Path, root: Root) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     (elsewhere / "lock").write_text("")
@@ -100,13 +99,13 @@ def test_a_link_of_our_name_is_not_followed(tmp_path: Path, root: int) -> None:
     assert len(os.listdir(elsewhere)) == 2
 
 
-def test_an_empty_one_is_removed(tmp_path: Path, root: int) -> None:
+def test_an_empty_one_is_removed(tmp_path: Path, root: Root) -> None:
     (tmp_path / ".filebody-incoming-0123456789abcdef").mkdir()
     assert len(remove_stale(root)) == 1
 
 
 def test_a_place_that_is_taken_away_before_it_is_locked_is_made_anew(
-    tmp_path: Path, root: int, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, root: Root, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The moment between mkdir and the lock, in which another receiver starts.
     make = os.mkdir

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import stat
 import threading
 import types
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from filebody.errors import UsageError
+from filebody.receiver import _placement, _rename
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._store import Store
 
@@ -117,11 +119,13 @@ def test_a_name_taken_meanwhile_is_refused_late(store: Store, directory: Path) -
     assert (directory / "a").read_bytes() == b"theirs"
 
 
-@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("way", ["rename", "link", "claim"])
 def test_of_many_uploads_of_one_name_one_wins(
-    store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch, has_links: bool
+    store: Store, directory: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    if not has_links:
+    if way != "rename":
+        monkeypatch.setattr(_rename, "_renameat2", None)
+    if way == "claim":
 
         def link(*args: object, **kwargs: object) -> None:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
@@ -177,7 +181,7 @@ def test_a_file_system_mounted_below_is_refused(
         facts = fstat(descriptor)
         return types.SimpleNamespace(st_dev=-1) if facts.st_ino == below else facts
 
-    def link(*args: object, **kwargs: object) -> None:
+    def move(*args: object, **kwargs: object) -> None:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     def upload() -> None:
@@ -190,7 +194,7 @@ def test_a_file_system_mounted_below_is_refused(
 
     if is_seen_early:
         monkeypatch.setattr(os, "fstat", foreign)
-    monkeypatch.setattr(os, "link", link)  # a bind mount shows only here
+    monkeypatch.setattr(_placement, "move_to_free_name", move)  # a bind mount shows only here
     with pytest.raises(Refusal, match="another file system") as refusal:
         upload()
     assert status_of(refusal) == 409
@@ -219,16 +223,57 @@ def test_a_link_put_in_the_way_meanwhile_leads_nowhere(
     assert os.listdir(outside) == ["file"]
 
 
-def test_a_directory_renamed_meanwhile_is_no_way_out(store: Store, directory: Path) -> None:
-    # The descriptor stays: what was DIR at the start is DIR, wherever it goes.
+@pytest.mark.parametrize("is_remade", [False, True])
+@pytest.mark.parametrize("is_renamed", [False, True])
+def test_a_directory_that_is_gone_is_made_anew(
+    store: Store, directory: Path, is_renamed: bool, is_remade: bool
+) -> None:
     incoming = store.begin(("a",), length=None)
-    moved = directory.with_name("moved")
-    directory.rename(moved)
-    directory.mkdir()
-    incoming.commit({})
-    assert (moved / "a").exists()
-    assert os.listdir(directory) == []
-    directory.rmdir()
+    incoming.write([b"half"])
+    if is_renamed:
+        directory.rename(directory.with_name("moved"))
+    else:
+        shutil.rmtree(directory)
+    if is_remade:
+        directory.mkdir()
+    incoming.write([b" and half"])
+    assert incoming.commit({}).path.read_bytes() == b"half and half"
+    store.begin(("b",), length=0).commit({})
+    assert sorted(path.name for path in directory.glob("[!.]*")) == ["a", "b"]
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_the_hidden_directory_removed_meanwhile_is_made_anew(
+    store: Store, directory: Path, is_whole: bool
+) -> None:
+    incoming = store.begin(("a",), length=None)
+    incoming.write([b"half"])
+    for hidden in directory.glob(".filebody-incoming-*"):
+        if is_whole:
+            shutil.rmtree(hidden)
+        else:
+            (hidden / "lock").unlink()
+    incoming.write([b" and half"])
+    other = store.begin(("b",), length=None)
+    assert incoming.commit({}).path.read_bytes() == b"half and half"
+    assert other.commit({}).size_bytes == 0
+    assert len(list(directory.glob(".filebody-incoming-*"))) == 1
+
+
+def test_a_link_in_the_place_of_the_directory_leads_nowhere(
+    store: Store, directory: Path, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    incoming = store.begin(("a",), length=None)
+    moved = directory.rename(directory.with_name("moved"))
+    directory.symlink_to(outside)
+    for call in (lambda: incoming.commit({}), lambda: store.begin(("b",), length=None)):
+        with pytest.raises(Refusal, match="503"):
+            call()
+    incoming.abort()
+    assert list(outside.iterdir()) == []
+    directory.unlink()
     moved.rename(directory)
 
 
@@ -244,9 +289,18 @@ def test_more_than_the_disk_has_is_refused_early(store: Store, directory: Path) 
     [
         (errno.ENOSPC, 507),
         (errno.EDQUOT, 507),
-        (errno.EACCES, 500),
-        (errno.EROFS, 500),
+        (errno.EACCES, 403),
+        (errno.EPERM, 403),
+        (errno.EROFS, 403),
+        (errno.ENAMETOOLONG, 400),
+        (errno.EINVAL, 400),
+        (errno.EILSEQ, 400),
+        (errno.EISDIR, 409),
+        (errno.ELOOP, 409),
+        (errno.EXDEV, 409),
+        (errno.EFBIG, 413),
         (errno.EMFILE, 503),
+        (errno.ENFILE, 503),
         (errno.EIO, 500),
     ],
 )

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from filebody.receiver._exclusion import exclude_others
-from filebody.receiver._placement import translated
+from filebody.receiver._os_errors import translated
 from filebody.receiver._refusal import Refusal
 
 if TYPE_CHECKING:

@@ -12,11 +12,14 @@ import attrs
 
 from filebody.receiver._directories import directory_below
 from filebody.receiver._names import fault_of
+from filebody.receiver._os_errors import refusal_of
 from filebody.receiver._pages import MAX_ENTRIES, Entry, listing
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._writing import open_regular
 
 if TYPE_CHECKING:
     from filebody.receiver._names import Name, Target
+    from filebody.receiver._root import Root
 
 __all__ = ["Found", "Moved", "Page", "find", "requested_range"]
 
@@ -56,32 +59,39 @@ class Moved:
     location: str
 
 
-def find(root: int, target: Target) -> Found | Page | Moved:
+def find(root: Root, target: Target) -> Found | Page | Moved:
     """Open what a target names.
 
     Symbolic links are not followed, wherever they point, and neither are they listed: only regular
     files and directories with names that this receiver would store exist for it.
 
     Args:
-        root: A descriptor of the receiver's directory.
+        root: The receiver's directory.
         target: From `parse_target`.
 
     Raises:
         Refusal: 404, or 403 where the operating system does not let us read.
     """
     try:
-        if not target.name:
-            return _page(root, target)
-        with directory_below(root, target.name[:-1]) as parent:
-            mode = os.stat(target.name[-1], dir_fd=parent, follow_symlinks=False).st_mode
-            if stat.S_ISDIR(mode):
-                return _page(root, target) if target.is_directory else _moved(target)
-            if stat.S_ISREG(mode) and not target.is_directory:
-                return _open(parent, target.name)
+        with root.opened(is_made=False) as directory:
+            return _found(directory, target)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise _missing(target) from error
     except PermissionError as error:
         raise Refusal(403, f"{target.url_path} cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise refusal_of(error, target.url_path, "read") from error
+
+
+def _found(root: int, target: Target) -> Found | Page | Moved:
+    if not target.name:
+        return _page(root, target)
+    with directory_below(root, target.name[:-1]) as parent:
+        mode = os.stat(target.name[-1], dir_fd=parent, follow_symlinks=False).st_mode
+        if stat.S_ISDIR(mode):
+            return _page(root, target) if target.is_directory else _moved(target)
+        if stat.S_ISREG(mode) and not target.is_directory:
+            return _open(parent, target.name)
     raise _missing(target)
 
 
@@ -131,18 +141,8 @@ def _moved(target: Target) -> Moved:
 
 
 def _open(parent: int, name: Name) -> Found:
-    # O_NONBLOCK: if a FIFO took the file's place just now, this does not wait for its writer.
-    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-    try:
-        descriptor = os.open(name[-1], flags, dir_fd=parent)
-    except OSError as error:
-        if isinstance(error, PermissionError):
-            raise
-        raise FileNotFoundError(error.errno, error.strerror, name[-1]) from error
+    descriptor = open_regular(parent, name[-1], os.O_RDONLY)
     information = os.fstat(descriptor)
-    if not stat.S_ISREG(information.st_mode):
-        os.close(descriptor)
-        raise FileNotFoundError(name[-1])
     return Found(
         descriptor=descriptor,
         name=name,

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from filebody.receiver._events import Refused
 from filebody.receiver._framing import Framing
+from filebody.receiver._os_errors import refusal_of
 from filebody.receiver._pace import LARGE_READ_BYTES, SMALL_READ_BYTES, Pace
 from filebody.receiver._references import located
 from filebody.receiver._refusal import Refusal
@@ -215,6 +216,8 @@ class ConnectionLine(Protocol):
     def fail(self, failure: Failure) -> None:
         """Answer a call that failed: as it says if it is a `Refusal`, else with 500."""
         error = failure.value
+        if isinstance(error, OSError):
+            error = refusal_of(error, "")
         if not isinstance(error, Refusal):
             _log.failure("filebody receiver: a request failed", failure)
             error = Refusal(500, "the receiver failed; its log says more")

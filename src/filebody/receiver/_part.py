@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from filebody.receiver._exclusion import exclude_others
-from filebody.receiver._placement import translated
+from filebody.receiver._os_errors import translated
 from filebody.receiver._record import Ending, Kind
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._shelf import is_whole
@@ -60,7 +60,8 @@ class Part:
         durable_offset: How many of them a client may be told of.
 
     Raises:
-        Refusal: 404 where it has gone, 503 where another receiver is at it.
+        Refusal: 404 where it has gone, 503 where another receiver is at it, 507 where the disk is
+            full, others as `refusal_of` says.
     """
 
     def __init__(
@@ -82,12 +83,13 @@ class Part:
         self._hashes = {algorithm: hashlib.new(algorithm) for algorithm in algorithms}
         self._descriptor = shelf.open_part(state.upload_id)
         try:
-            exclude_others(self._descriptor)
-            # What a killed receiver wrote without being able to verify it.
-            os.ftruncate(self._descriptor, self._start)
-            if state.record.unverified_from is not None or algorithms:
-                marked = self._start if algorithms else None
-                shelf.save(state.upload_id, attrs.evolve(state.record, unverified_from=marked))
+            with translated(state.record.name):
+                exclude_others(self._descriptor)
+                # What a killed receiver wrote without being able to verify it.
+                os.ftruncate(self._descriptor, self._start)
+                if state.record.unverified_from is not None or algorithms:
+                    marked = self._start if algorithms else None
+                    shelf.save(state.upload_id, attrs.evolve(state.record, unverified_from=marked))
             self._mark = self._prefix.mark()
         except BaseException:
             os.close(self._descriptor)
@@ -249,11 +251,12 @@ def _completed(shelf: Shelf, state: State) -> State:
         )
         # From here on, whoever finds this after a kill can tell whether the file has its name.
         shelf.save(upload_id, attrs.evolve(record, length=state.offset, ending=ending))
-        replaced = shelf.placement.place(
-            record.name, shelf.directory, f"{upload_id}.part", record.taken_status
-        )
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # before the rename: a watcher is told of a later one as of an event
+    with shelf.files.opened() as directory:
+        replaced = shelf.placement.place(
+            record.name, directory, f"{upload_id}.part", record.taken_status
+        )
     return _ended(shelf, state, attrs.evolve(ending, replaced=replaced, is_done=True))
 
 

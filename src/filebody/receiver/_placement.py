@@ -13,29 +13,27 @@ from typing import TYPE_CHECKING, Final
 
 from filebody.receiver._directories import directory_below, made_below, sync_directory
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._rename import move_to_free_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from filebody.receiver._names import Name
+    from filebody.receiver._root import Root
 
-__all__ = ["Placement", "translated"]
+__all__ = ["Placement"]
 
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_BUSY: Final = frozenset({errno.EMFILE, errno.ENFILE})
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP}
 )
 
 
 class Placement:
-    """Names below a directory.
+    """Names below the receiver's directory.
 
     Args:
-        root: A descriptor of it, which stays the caller's.
+        root: That directory.
     """
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: Root) -> None:
         self._root = root
 
     def check_free(self, name: Name, taken_status: int | None) -> None:
@@ -46,12 +44,15 @@ class Placement:
             OSError: It could not, for other reasons.
         """
         with (
+            self._root.opened() as root,
             contextlib.suppress(FileNotFoundError),
-            directory_below(self._root, name[:-1]) as parent,
+            directory_below(root, name[:-1]) as parent,
         ):
             if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent):
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            if os.fstat(parent).st_dev != os.fstat(self._root).st_dev:
+                is_read_only = os.fstatvfs(parent).f_flag & os.ST_RDONLY
+                number = errno.EROFS if is_read_only else errno.EACCES
+                raise OSError(number, os.strerror(number))
+            if os.fstat(parent).st_dev != os.fstat(root).st_dev:
                 # Told before the body comes: no name can be given across file systems.
                 raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
             self._check_taken(parent, name, taken_status)
@@ -73,7 +74,8 @@ class Placement:
         Raises:
             Refusal: 507.
         """
-        disk = os.fstatvfs(self._root)
+        with self._root.opened() as root:
+            disk = os.fstatvfs(root)
         # Some file systems say 0 of 0 blocks where they mean that they cannot tell.
         free = disk.f_bavail * disk.f_frsize
         if length is not None and disk.f_blocks and length > free:
@@ -82,7 +84,7 @@ class Placement:
     def inode_of(self, name: Name) -> int | None:
         """The inode of what has this name; None if nothing has."""
         try:
-            with directory_below(self._root, name[:-1]) as parent:
+            with self._root.opened() as root, directory_below(root, name[:-1]) as parent:
                 return os.stat(name[-1], dir_fd=parent, follow_symlinks=False).st_ino
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -103,22 +105,19 @@ class Placement:
             Refusal: 409 or 412 where the name was taken meanwhile.
             OSError: The disk failed.
         """
-        with made_below(self._root, name[:-1]) as parent:
+        with self._root.opened() as root, made_below(root, name[:-1]) as parent:
+            replaced = False
             try:
-                # A link is the one portable step that fails if the name is taken: of two uploads
-                # of one name that end at once, one gets here.
-                os.link(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
-                replaced = False
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=source)
+                # Of two uploads of one name that end at once, one gets here.
+                move_to_free_name(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
+            except FileExistsError:
+                self._check_taken(parent, name, taken_status)
+                replaced = True
+                os.rename(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
             except OSError as error:
-                replaced = isinstance(error, FileExistsError)
-                if replaced:
-                    self._check_taken(parent, name, taken_status)
-                elif error.errno in _NO_LINKS:
-                    replaced = self._claim(parent, name, taken_status)
-                else:
+                if error.errno not in _NO_LINKS:
                     raise
+                replaced = self._claim(parent, name, taken_status)
                 os.rename(temporary, name[-1], src_dir_fd=source, dst_dir_fd=parent)
             sync_directory(parent)
         return replaced
@@ -132,28 +131,3 @@ class Placement:
             self._check_taken(parent, name, taken_status)
             return True
         return False
-
-
-@contextlib.contextmanager
-def translated(name: Name) -> Iterator[None]:
-    """Turn what the operating system says into what the client is told."""
-    shown = "/".join(name)
-    try:
-        yield
-    except NotADirectoryError as error:
-        raise Refusal(409, f"a directory on the way to {shown} is a file or a link") from error
-    except OSError as error:
-        said = error.strerror or str(error)
-        if error.errno == errno.EXDEV:
-            raise Refusal(
-                409,
-                f"{shown} would be on another file system than the receiver's directory: "
-                "that needs a receiver of its own",
-            ) from error
-        if error.errno in _FULL:
-            raise Refusal(507, f"{shown} cannot be stored: {said}") from error
-        if error.errno in _BUSY:
-            raise Refusal(
-                503, "too many files are open; try again later", [("Retry-After", "5")]
-            ) from error
-        raise Refusal(500, f"{shown} cannot be stored: {said}") from error

@@ -19,22 +19,21 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from filebody.receiver._directories import sync_directory
-from filebody.receiver._placement import translated
+from filebody.receiver._os_errors import translated
 from filebody.receiver._prefix import Prefix
 from filebody.receiver._quota import Quota
-from filebody.receiver._record import Kind, Record, dumped, loaded
+from filebody.receiver._record import UPLOAD_ID, Kind, Record, dumped, loaded
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._upload_files import UploadFiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from filebody.receiver._placement import Placement
+    from filebody.receiver._root import Root
 
 __all__ = ["ID_BYTES", "Shelf", "State", "is_whole", "upload_of"]
 
-_DIRECTORY: Final = ".filebody-uploads"
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{32}")
 ID_BYTES: Final = 24
 _RECORD: Final = re.compile(r"([A-Za-z0-9_-]{32})\.json")
 # How long it can be asked what became of an upload that has ended well.
@@ -66,7 +65,7 @@ class Shelf:
     """The uploads of one receiver's directory.
 
     Args:
-        root: A descriptor of that directory, which stays the caller's.
+        root: That directory.
         placement: Where finished files get their names.
         quota: How many bytes unfinished uploads may have or announce together; None for any.
         expire_after_seconds: How long after its last byte an upload is kept; what became of it is
@@ -77,7 +76,7 @@ class Shelf:
 
     def __init__(
         self,
-        root: int,
+        root: Root,
         placement: Placement,
         *,
         quota: int | None,
@@ -87,37 +86,23 @@ class Shelf:
     ) -> None:
         self.placement = placement
         self.is_synced = is_synced
-        self._root = root
+        self.files = UploadFiles(root, is_synced=is_synced)
         self._quota = Quota(quota)
         self._expire_after_seconds = expire_after_seconds
         self._now = now
         self._lock = threading.Lock()
-        self._directory = -1
         self._prefixes: dict[str, Prefix] = {}
-
-    @property
-    def directory(self) -> int:
-        """The open directory of parts and records."""
-        with self._lock:
-            if self._directory < 0 or os.fstat(self._directory).st_nlink == 0:
-                self._open()
-            return self._directory
 
     def open(self) -> None:
         """Take stock of what an earlier receiver has left."""
-        for name in self.names():
+        for name in self.files.names():
             if upload_id := upload_of(name):
                 with contextlib.suppress(Refusal):
                     self._count(self.state(upload_id))
 
     def close(self) -> None:
-        """Close the directory, and remove it if there is nothing in it."""
-        with self._lock:
-            if self._directory >= 0:
-                os.close(self._directory)
-                self._directory = -1
-        with contextlib.suppress(OSError):
-            os.rmdir(_DIRECTORY, dir_fd=self._root)
+        """Remove the directory if there is nothing in it."""
+        self.files.close()
 
     def create(self, record: Record) -> State:
         """Make an empty upload.
@@ -130,9 +115,7 @@ class Shelf:
         with self._creating(upload_id, record):
             self.placement.check_room(record.length)
             self.reserve(upload_id, record.length or 0)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            # The mode is the umask's, as the file will keep it; the directory keeps others out.
-            os.close(os.open(f"{upload_id}.part", flags, 0o666, dir_fd=self.directory))
+            self.files.make(f"{upload_id}.part")
         return self.state(upload_id)
 
     def create_of_parts(self, upload_id: str, record: Record) -> State:
@@ -163,20 +146,22 @@ class Shelf:
         """Look at an upload.
 
         Raises:
-            Refusal: 404 where there is none of this identifier, 410 where its time is over.
+            Refusal: 404 where there is none of this identifier, 410 where its time is over, others
+                as `refusal_of` says.
         """
-        if not _ID.fullmatch(upload_id):
+        if not UPLOAD_ID.fullmatch(upload_id):
             raise _unknown()
-        if not self._is_there():
-            raise _unknown()
+        with translated(()):
+            return self._state(upload_id)
+
+    def _state(self, upload_id: str) -> State:
         kept_seconds = self._expire_after_seconds
         try:
-            with open(self._name(upload_id, "json"), "rb", opener=self._opener) as file:
-                record = loaded(file.read())
-                touched = os.fstat(file.fileno()).st_mtime
+            content, touched = self.files.read(f"{upload_id}.json")
+            record = loaded(upload_id, content)
         except (FileNotFoundError, ValueError) as error:
             raise _unknown() from error
-        part = self._part_of(upload_id)
+        part = self.files.status(f"{upload_id}.part")
         if record.is_stored or record.joined_into is not None:
             offset = record.ending.size_bytes if record.ending else record.length or 0
             if part is None:
@@ -197,30 +182,23 @@ class Shelf:
         return State(upload_id=upload_id, record=record, offset=offset, expires=expires)
 
     def save(self, upload_id: str, record: Record) -> None:
-        """Replace a record, atomically."""
-        new, directory = self._name(upload_id, "new"), self.directory
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(new, flags, 0o600, dir_fd=directory)
-        try:
-            os.write(descriptor, dumped(record))
-            if self.is_synced:
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        record_name = self._name(upload_id, "json")
-        os.rename(new, record_name, src_dir_fd=directory, dst_dir_fd=directory)
-        if self.is_synced:
-            sync_directory(directory)
+        """Replace a record as a whole, or leave the one that is there.
+
+        Raises:
+            OSError: The disk is full or failed.
+        """
+        temporary = self._name(upload_id, "new")
+        self.files.replace(f"{upload_id}.json", dumped(upload_id, record), temporary=temporary)
 
     def remove(self, upload_id: str) -> None:
         """Forget an upload, whatever there is of it."""
         self.release(upload_id)
         for suffix in ("json", "new", "part"):
-            self._unlink(f"{upload_id}.{suffix}")
+            self.files.unlink(f"{upload_id}.{suffix}")
 
     def remove_part(self, upload_id: str) -> None:
         """Remove the bytes alone."""
-        self._unlink(f"{upload_id}.part")
+        self.files.unlink(f"{upload_id}.part")
 
     def open_part(self, upload_id: str, flags: int = os.O_RDWR) -> int:
         """Open the bytes of an upload.
@@ -229,11 +207,7 @@ class Shelf:
             Refusal: 404 where there are none any more.
         """
         try:
-            return os.open(
-                self._name(upload_id, "part"),
-                flags | os.O_NOFOLLOW | os.O_CLOEXEC,
-                dir_fd=self.directory,
-            )
+            return self.files.open(self._name(upload_id, "part"), flags)
         except FileNotFoundError as error:
             raise _unknown() from error
 
@@ -262,11 +236,7 @@ class Shelf:
         Raises:
             FileNotFoundError: There are none.
         """
-        names = self._name(part_id, "part"), self._name(upload_id, "part")
-        directory = self.directory
-        os.rename(*names, src_dir_fd=directory, dst_dir_fd=directory)
-        if self.is_synced:
-            sync_directory(directory)
+        self.files.rename(self._name(part_id, "part"), self._name(upload_id, "part"))
         self._quota.move(part_id, upload_id)
         with self._lock:
             prefix = self._prefixes.pop(part_id, None)
@@ -280,63 +250,26 @@ class Shelf:
         with self._lock:
             self._prefixes.pop(part_id, None)
 
-    def names(self) -> list[str]:
-        """The names of all files of all uploads."""
-        return os.listdir(self.directory) if self._is_there() else []
-
     def is_old(self, name: str) -> bool:
         """Whether a file was left alone so long that it would not be an upload's any more."""
-        try:
-            information = os.stat(name, dir_fd=self.directory, follow_symlinks=False)
-        except FileNotFoundError:
+        information = self.files.status(name)
+        if information is None:
             return False
         return information.st_mtime + self._expire_after_seconds < self._now()
 
     def _count(self, state: State) -> None:
         """Count what an earlier receiver has left."""
         record = state.record
-        is_gone = record.joined_into is not None and self._part_of(state.upload_id) is None
-        if record.is_stored or is_gone:
+        has_part = self.files.status(f"{state.upload_id}.part") is not None
+        if record.is_stored or (record.joined_into is not None and not has_part):
             return
         length = 0 if record.made_of else record.length or 0
         self._quota.count(state.upload_id, max(state.offset, length))
 
-    def _part_of(self, upload_id: str) -> os.stat_result | None:
-        name = self._name(upload_id, "part")
-        try:
-            return os.stat(name, dir_fd=self.directory, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-
-    def _is_there(self) -> bool:
-        try:
-            os.stat(_DIRECTORY, dir_fd=self._root, follow_symlinks=False)
-        except FileNotFoundError:
-            return False
-        return True
-
-    def _open(self) -> None:
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(_DIRECTORY, 0o700, dir_fd=self._root)
-            if self.is_synced:
-                sync_directory(self._root)
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        directory = os.open(_DIRECTORY, flags, dir_fd=self._root)
-        if self._directory >= 0:
-            os.close(self._directory)
-        self._directory = directory
-
-    def _opener(self, name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self.directory)
-
     def _name(self, upload_id: str, suffix: str) -> str:
-        if not _ID.fullmatch(upload_id):
+        if not UPLOAD_ID.fullmatch(upload_id):
             raise _unknown()
         return f"{upload_id}.{suffix}"
-
-    def _unlink(self, name: str) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self.directory)
 
 
 def upload_of(name: str) -> str | None:

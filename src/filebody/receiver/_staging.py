@@ -12,9 +12,16 @@ import fcntl
 import os
 import re
 import secrets
-from typing import Final
+import threading
+from typing import TYPE_CHECKING, Final
 
 from filebody.errors import FilebodyError
+from filebody.receiver._refusal import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from filebody.receiver._root import Root
 
 __all__ = ["Staging", "remove_stale"]
 
@@ -25,48 +32,38 @@ _ATTEMPTS: Final = 10
 
 
 class Staging:
-    """A locked directory of temporary files.
+    """A locked directory of temporary files, made anew where somebody removed it.
 
     Args:
-        root: A descriptor of the receiver's directory, which stays the caller's.
-
-    Attributes:
-        descriptor: The open directory; temporary files are named relative to it.
+        root: The receiver's directory.
 
     Raises:
         OSError: The directory cannot be made.
     """
 
-    descriptor: int
-
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: Root) -> None:
         self._root = root
-        for _ in range(_ATTEMPTS):
-            self._name = f".filebody-incoming-{secrets.token_hex(8)}"
-            os.mkdir(self._name, 0o700, dir_fd=root)
-            with contextlib.suppress(FileNotFoundError, BlockingIOError):
-                self._take()
-                return
-        raise FilebodyError("another process keeps removing the receiver's temporary directories")
+        self._mutex = threading.Lock()
+        self._name = ""
+        self._lock = -1
+        with self.opened():
+            pass
 
-    def _take(self) -> None:
-        # A receiver that starts at this moment may find the directory before it is locked and
-        # remove it as stale. That shows in a lock file that is gone, or has no name any more.
-        self.descriptor = _open_directory(self._root, self._name)
-        try:
-            self._lock = os.open(
-                _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600, dir_fd=self.descriptor
-            )
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[int]:
+        """Open the directory, and close it afterwards; temporary files are named relative to it.
+
+        Raises:
+            Refusal: As `Root.opened`.
+            OSError: It is gone and cannot be made.
+        """
+        with self._root.opened() as root:
+            with self._mutex:
+                descriptor = self._open_or_make(root)
             try:
-                _try_lock(self._lock)
-                if os.fstat(self._lock).st_nlink == 0:
-                    raise FileNotFoundError(_LOCK)
-            except BaseException:
-                os.close(self._lock)
-                raise
-        except BaseException:
-            os.close(self.descriptor)
-            raise
+                yield descriptor
+            finally:
+                os.close(descriptor)
 
     def create(self) -> tuple[int, str]:
         """Make an empty file; returns its descriptor, for reading and writing, and its name.
@@ -76,21 +73,68 @@ class Staging:
         """
         name = f"{secrets.token_hex(8)}.part"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(name, flags, 0o666, dir_fd=self.descriptor), name
+        with self.opened() as directory:
+            return os.open(name, flags, 0o666, dir_fd=directory), name
+
+    def has(self, name: str, descriptor: int) -> bool:
+        """Say whether an open temporary file still has its name here."""
+        with self.opened() as directory:
+            try:
+                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+            except FileNotFoundError:
+                return False
+            return os.path.samestat(found, os.fstat(descriptor))
 
     def remove(self, name: str) -> None:
-        """Remove a temporary file, if it is still there."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name, dir_fd=self.descriptor)
+        """Remove a temporary file, if it is still there and can be."""
+        with contextlib.suppress(OSError, Refusal), self._root.opened(is_made=False) as root:
+            os.unlink(f"{self._name}/{name}", dir_fd=root)
 
     def close(self) -> None:
         """Remove the directory and let go of the lock."""
-        _empty(self._root, self._name, self.descriptor)
+        with contextlib.suppress(OSError, Refusal), self._root.opened(is_made=False) as root:
+            directory = _open_directory(root, self._name)
+            try:
+                _empty(root, self._name, directory)
+            finally:
+                os.close(directory)
         os.close(self._lock)
-        os.close(self.descriptor)
+
+    def _open_or_make(self, root: int) -> int:
+        if self._name:
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                return _open_directory(root, self._name)
+        for _ in range(_ATTEMPTS):
+            name = f".filebody-incoming-{secrets.token_hex(8)}"
+            os.mkdir(name, 0o700, dir_fd=root)
+            with contextlib.suppress(FileNotFoundError, BlockingIOError):
+                return self._take(root, name)
+        raise FilebodyError("another process keeps removing the receiver's temporary directories")
+
+    def _take(self, root: int, name: str) -> int:
+        # A receiver that starts at this moment may find the directory before it is locked and
+        # remove it as stale. That shows in a lock file that is gone, or has no name any more.
+        directory = _open_directory(root, name)
+        try:
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            lock = os.open(_LOCK, flags, 0o600, dir_fd=directory)
+            try:
+                _try_lock(lock)
+                if os.fstat(lock).st_nlink == 0:
+                    raise FileNotFoundError(_LOCK)
+            except BaseException:
+                os.close(lock)
+                raise
+        except BaseException:
+            os.close(directory)
+            raise
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._name, self._lock = name, lock
+        return directory
 
 
-def remove_stale(root: int) -> list[str]:
+def remove_stale(root: Root) -> list[str]:
     """Remove what receivers that no longer run have left in `root`.
 
     Only directories of our name, owned by us, whose lock can be had are touched, and in them only
@@ -99,7 +143,9 @@ def remove_stale(root: int) -> list[str]:
     Returns:
         The names of the directories that were removed.
     """
-    return [name for name in os.listdir(root) if _NAME.fullmatch(name) and _remove(root, name)]
+    with root.opened() as directory:
+        names = [name for name in os.listdir(directory) if _NAME.fullmatch(name)]
+        return [name for name in names if _remove(directory, name)]
 
 
 def _remove(root: int, name: str) -> bool:
@@ -111,7 +157,8 @@ def _remove(root: int, name: str) -> bool:
         if os.fstat(directory).st_uid != os.geteuid():
             return False
         try:
-            lock = os.open(_LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            lock = os.open(_LOCK, flags, dir_fd=directory)
         except FileNotFoundError:
             # Killed before it had the lock file, or not there yet: rmdir takes an empty directory
             # only, and its owner, if it lives, makes another.
@@ -133,7 +180,8 @@ def _empty(root: int, name: str, directory: int | None) -> bool:
             for entry in os.listdir(directory):
                 if _PART.fullmatch(entry):
                     os.unlink(entry, dir_fd=directory)
-            os.unlink(_LOCK, dir_fd=directory)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(_LOCK, dir_fd=directory)
         os.rmdir(name, dir_fd=root)
         return True
     return False

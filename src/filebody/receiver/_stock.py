@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep", "unfinished"]
 
+_GONE: Final = frozenset({404, 410})
 _STRAY: Final = re.compile(r"([A-Za-z0-9_-]{32})\.(?:part|new)")
 
 
@@ -33,17 +34,20 @@ def sweep(shelf: Shelf, held: Collection[str]) -> int:
         How many were removed.
     """
     removed: set[str] = set()
-    for name in shelf.names():
+    for name in shelf.files.names():
         stray = _STRAY.fullmatch(name)
         upload_id = upload_of(name) if stray is None else stray[1]
         if upload_id is None or upload_id in held:
             continue
-        try:
-            shelf.state(upload_id)
-        except Refusal:
-            if shelf.is_old(name):  # what was made just now may not have its record yet
-                removed.add(upload_id)
+        # What cannot be removed now must not keep the others.
+        with contextlib.suppress(OSError, Refusal):
+            try:
+                shelf.state(upload_id)
+            except Refusal as refusal:
+                if refusal.status not in _GONE or not shelf.is_old(name):
+                    continue  # what was made just now may not have its record yet
                 shelf.remove(upload_id)
+                removed.add(upload_id)
     return len(removed)
 
 
@@ -55,7 +59,7 @@ def unfinished(shelf: Shelf, held: Collection[str]) -> list[State]:
         held: Those that requests are about just now.
     """
     found = []
-    for name in shelf.names():
+    for name in shelf.files.names():
         upload_id = upload_of(name)
         if upload_id is not None and upload_id not in held:
             with contextlib.suppress(Refusal):

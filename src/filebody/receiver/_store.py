@@ -6,7 +6,6 @@ thread at a time; a `Store` by any number of them.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import hmac
 import os
@@ -17,9 +16,12 @@ import attrs
 
 from filebody.errors import UsageError
 from filebody.receiver._digest import SUPPORTED
-from filebody.receiver._placement import Placement, translated
+from filebody.receiver._os_errors import translated
+from filebody.receiver._placement import Placement
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._root import Root
 from filebody.receiver._staging import Staging, remove_stale
+from filebody.receiver._writing import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -50,14 +52,16 @@ class Store:
 
     Attributes:
         directory: The same, absolute.
+        root: The open directory; from `open` on.
+        staging: Where files are until they are whole; from `open` on.
         placement: Where finished files get their names; from `open` on.
     """
 
     def __init__(self, directory: Path, *, overwrite: bool = False) -> None:
         self.directory = Path(os.path.abspath(directory))
         self._overwrite = overwrite
-        self._root = -1
-        self._staging: Staging
+        self.root: Root
+        self.staging: Staging
         self.placement: Placement
 
     def open(self) -> None:
@@ -68,25 +72,16 @@ class Store:
         """
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            self._root = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                remove_stale(self._root)
-                self.placement = Placement(self._root)
-                self._staging = Staging(self._root)
-            except BaseException:
-                os.close(self._root)
-                raise
+            self.root = Root(self.directory)
+            remove_stale(self.root)
+            self.placement = Placement(self.root)
+            self.staging = Staging(self.root)
         except (FileExistsError, NotADirectoryError) as error:
             raise UsageError(
                 f"{self.directory} is not a directory: give one, or a name that is free"
             ) from error
         except OSError as error:
             raise UsageError(f"cannot store files in {self.directory}: {error.strerror}") from error
-
-    @property
-    def root(self) -> int:
-        """The descriptor of the open directory."""
-        return self._root
 
     def taken_status(self, create_only: bool) -> int | None:
         """Say what to answer if a name is taken; None to replace the file."""
@@ -110,14 +105,14 @@ class Store:
             create_only: Do not replace a file even if this store may.
 
         Raises:
-            Refusal: 409 or 412 where the name is taken, 507 where the disk is full, 500 or 503
-                where the file cannot be made.
+            Refusal: 409 or 412 where the name is taken, 507 where the disk is full, others as
+                `refusal_of` says.
         """
         taken_status = self.taken_status(create_only)
         with translated(name):
             self.placement.check_free(name, taken_status)
             self.placement.check_room(length)
-            descriptor, temporary = self._staging.create()
+            descriptor, temporary = self.staging.create()
         return Incoming(
             self,
             name,
@@ -129,8 +124,7 @@ class Store:
 
     def close(self) -> None:
         """Remove what is temporary and close the directory."""
-        self._staging.close()
-        os.close(self._root)
+        self.staging.close()
 
 
 class Incoming:
@@ -138,7 +132,7 @@ class Incoming:
 
     After `commit` and after `abort` the file is closed; a further `abort` does nothing, a further
     `write` or `commit` raises `ValueError`. A `write` or `commit` that failed leaves the temporary
-    file: call `abort`.
+    file: call `abort`. After a wrong digest, `commit` may be called again.
     """
 
     def __init__(
@@ -157,6 +151,7 @@ class Incoming:
         self.size_bytes = 0
         self._store = store
         self._descriptor = descriptor
+        self._has_temporary = True
         self._hashes = {
             algorithm: hashlib.new(algorithm.replace("-", ""))
             for algorithm in {"sha-256", *algorithms} & SUPPORTED.keys()
@@ -166,14 +161,12 @@ class Incoming:
         """Append to the file and to the digests.
 
         Raises:
-            Refusal: 507 where the disk is full, 500 for other faults.
+            Refusal: 507 where the disk is full, others as `refusal_of` says.
         """
         descriptor = self._opened()
         with translated(self.name):
             for piece in pieces:
-                view = memoryview(piece)
-                while view:
-                    view = view[os.write(descriptor, view) :]
+                write_all(descriptor, piece)
                 # While the piece is still in the processor's cache.
                 for running in self._hashes.values():
                     running.update(piece)
@@ -187,7 +180,7 @@ class Incoming:
 
         Raises:
             Refusal: 400 for a digest that does not match, 409 where the name was taken meanwhile,
-                507 or 500 where the disk fails.
+                others as `refusal_of` says.
         """
         descriptor = self._opened()
         with translated(self.name):
@@ -199,13 +192,15 @@ class Incoming:
                         "not the one in the request: send it again",
                     )
             os.fsync(descriptor)
-            replaced = self._store.placement.place(
-                self.name,
-                self._store._staging.descriptor,  # noqa: SLF001 - two halves of one module
-                self.temporary,
-                self.taken_status,
-            )
-        self._close()
+            store = self._store
+            if not store.staging.has(self.temporary, descriptor):
+                self._stage_again()
+            self._close()  # a watcher is told of a close after the rename as of another event
+            with store.staging.opened() as staging:
+                replaced = store.placement.place(
+                    self.name, staging, self.temporary, self.taken_status
+                )
+        self._has_temporary = False
         return StoredFile(
             path=self._store.directory.joinpath(*self.name),
             size_bytes=self.size_bytes,
@@ -215,10 +210,22 @@ class Incoming:
 
     def abort(self) -> None:
         """Close and remove the temporary file."""
-        if self._descriptor >= 0:
-            self._close()
-            with contextlib.suppress(OSError):
-                self._store._staging.remove(self.temporary)  # noqa: SLF001 - as in commit
+        self._close()
+        if self._has_temporary:
+            self._has_temporary = False
+            self._store.staging.remove(self.temporary)
+
+    def _stage_again(self) -> None:
+        """Copy the bytes to a new temporary file, for the name of the old one was removed."""
+        descriptor, self.temporary = self._store.staging.create()
+        old, self._descriptor = self._descriptor, descriptor
+        try:
+            offset = 0
+            while piece := os.pread(old, _REREAD_BYTES, offset):
+                offset += write_all(descriptor, piece)
+            os.fsync(descriptor)
+        finally:
+            os.close(old)
 
     def _opened(self) -> int:
         if self._descriptor < 0:
@@ -226,8 +233,9 @@ class Incoming:
         return self._descriptor
 
     def _close(self) -> None:
-        os.close(self._descriptor)
-        self._descriptor = -1
+        if self._descriptor >= 0:
+            descriptor, self._descriptor = self._descriptor, -1
+            os.close(descriptor)
 
     def _digest(self, algorithm: str) -> bytes:
         # A digest that only a trailer asked for was not computed on the way: read the file again.
