@@ -369,7 +369,7 @@ def test_nothing_is_given_back_while_a_thread_reads(tmp_path: Path) -> None:
         offset=0,
         stop=len(CONTENT),
         exact=True,
-        identity=None,
+        check=None,
         device=None,
         close_file=True,
     )

@@ -80,8 +80,8 @@ def test_nothing_happens(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "happening",
-    [replace, touch, Path.unlink, lambda path: path.write_bytes(b"")],
-    ids=["replaced", "touched", "removed", "emptied"],
+    [touch, lambda path: path.write_bytes(b"")],
+    ids=["touched", "emptied"],
 )
 def test_it_says_nothing_of_another_content(
     happening: Callable[[Path], object], tmp_path: Path
@@ -89,3 +89,28 @@ def test_it_says_nothing_of_another_content(
     path = tmp_path / "file"
     path.write_bytes(CONTENT)
     assert digest_after(path, happening) is None
+
+
+@pytest.mark.parametrize(
+    "happening",
+    [replace, Path.unlink, lambda path: path.rename(path.with_name("moved"))],
+    ids=["replaced", "removed", "moved"],
+)
+def test_it_keeps_to_the_file_that_it_has_opened(
+    happening: Callable[[Path], object], tmp_path: Path
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(CONTENT)
+    assert digest_after(path, happening) == hashlib.sha256(CONTENT).digest()
+
+
+def test_a_named_pipe_is_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    os.mkfifo(path)
+    threads = Threads()
+    following = FollowingHash(threads, str(path))
+    told: list[bytes | None] = []
+    Deferred.fromCoroutine(following.finish(len(CONTENT))).addCallback(told.append)
+    threads.go_on()
+    following.stop()
+    assert told == [None]

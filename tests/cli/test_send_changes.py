@@ -107,3 +107,56 @@ def test_shrinking_is_never_allowed(file: Path) -> None:
         gate.may_read.set()
         assert running.end().code == 26
     assert not server.requests[0].is_complete
+
+
+def set_mode(path: Path) -> None:
+    path.chmod(0o600)
+
+
+def move(path: Path) -> None:
+    path.rename(path.with_name("moved"))
+
+
+def link(path: Path) -> None:
+    path.with_name("link").hardlink_to(path)
+
+
+def rewrite_and_set_back(path: Path) -> None:
+    """Rewrite what is between the samples that are taken of a body without a digest."""
+    before = path.stat()
+    with path.open("r+b") as stream:
+        stream.seek(SIZE // 64 - 1)
+        stream.write(b"x")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("happening", [set_mode, move, link])
+def test_a_touched_file_is_sent_with_a_notice(happening: object, file: Path) -> None:
+    content = file.read_bytes()
+    gate = Gate()
+    with (
+        serving(gate, buffer_bytes=1 << 16) as server,
+        started("send", *AT_ONCE, "file", server.url, cwd=file.parent) as running,
+    ):
+        assert gate.has_begun.wait(30)
+        happening(file)  # type: ignore[operator]
+        gate.may_read.set()
+        outcome = running.end()
+    assert outcome.code == 0, outcome.err
+    assert "its content is the same" in outcome.err
+    assert server.requests[0].content == content
+
+
+def test_the_digest_finds_a_rewrite_whose_time_was_set_back(file: Path) -> None:
+    gate = Gate()
+    with (
+        serving(gate, buffer_bytes=1 << 16) as server,
+        started("send", *AT_ONCE, "file", server.url, cwd=file.parent) as running,
+    ):
+        assert gate.has_begun.wait(30)
+        rewrite_and_set_back(file)
+        gate.may_read.set()
+        outcome = running.end()
+    assert outcome.code == 26
+    assert "its content" in outcome.error
+    assert not server.requests[0].is_complete

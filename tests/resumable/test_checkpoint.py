@@ -180,6 +180,17 @@ class TestIdentity:
         assert likeness is Likeness.SAME
         assert "device" in why
 
+    def test_another_mode_or_link_is_the_same_file(self, source: Path) -> None:
+        before = SourceIdentity.of(str(source))
+        likeness, why = before.compare(attrs.evolve(before, ctime_ns=before.ctime_ns + 1))
+        assert likeness is Likeness.SAME
+        assert "status change time" in why
+
+    def test_another_file_with_the_same_samples_is_a_doubt(self, source: Path) -> None:
+        before = SourceIdentity.of(str(source))
+        other = attrs.evolve(before, ctime_ns=before.ctime_ns + 1, inode=before.inode + 1)
+        assert before.compare(other)[0] is Likeness.IN_DOUBT
+
     def test_another_number_of_the_file_is_a_doubt(self, source: Path) -> None:
         before = SourceIdentity.of(str(source))
         likeness, _ = before.compare(attrs.evolve(before, inode=before.inode + 1))

@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from filebody import BytesBody, IterableBody
 from filebody.agent import Options, Timeouts
 from filebody.errors import (
+    BodyChanged,
     NoProgress,
     RemoteError,
     ResumeError,
@@ -25,7 +26,7 @@ from filebody.errors import (
     UsageError,
     WrongOffset,
 )
-from filebody.resumable import Checkpoints, NoticeKind, Protocol, _machine, cancel
+from filebody.resumable import Checkpoints, Notice, NoticeKind, Protocol, _machine, cancel
 from filebody.wire import parse_metadata
 from tests.integration.eventually import until
 from tests.peers.cutter import Cutter
@@ -55,6 +56,24 @@ class Scripted(ResumableCase):
         except kind as error:
             return error
         raise AssertionError("it did not fail")
+
+
+class _Happening(list[Notice]):
+    """Notices; at a retry the file gets another mode, and another content if it is to have one."""
+
+    def __init__(self, path: Path, *, is_rewritten: bool) -> None:
+        self._path = path
+        self._is_rewritten = is_rewritten
+
+    def append(self, notice: Notice) -> None:
+        super().append(notice)
+        if notice.kind is not NoticeKind.RETRYING:
+            return
+        before = self._path.stat()
+        self._path.chmod(0o600)
+        if self._is_rewritten:
+            self._path.write_bytes(bytes(SIZE))
+            os.utime(self._path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
 class TestIetf(Scripted):
@@ -96,6 +115,22 @@ class TestIetf(Scripted):
         assert server.targets == {"/a": content}
         assert sum(request.body_bytes for request in server.counted("PATCH")) == SIZE
         assert len(self.heard(NoticeKind.RETRYING)) == len(cuts)
+
+    async def test_a_touched_file_goes_on_and_a_rewritten_one_does_not(self) -> None:
+        content = content_of(SIZE)
+        for is_rewritten in (False, True):
+            server = self.serve("ietf")
+            server.faults = [Fault(method="PATCH", after_bytes=1_000_000)]
+            path = self.make_file(content)
+            self.notices = _Happening(path, is_rewritten=is_rewritten)
+            if is_rewritten:
+                error = await self.fails(BodyChanged, server.url + "/a", path)
+                assert error.what == "its content"
+                assert "/a" not in server.targets
+            else:
+                await self.upload(server.url + "/a", path)
+                assert server.targets == {"/a": content}
+                assert self.heard(NoticeKind.TOUCHED)
 
     async def test_dialects(self) -> None:
         for version in (6, 8, 9, 10):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from filebody.body import Reader, WaitBy
+from filebody.body import Reader, WaitBy, check_digest
 
 __all__ = ["HashingReader"]
 
@@ -16,13 +16,17 @@ class HashingReader(Reader):
     knows how long they would hold one; what comes out of them is hashed where it comes out.
 
     Args:
+        source: The name for messages.
         reader: Whose bytes. It stays the caller's, who closes it.
         hashing: Has `update`.
     """
 
-    def __init__(self, reader: Reader, hashing: Any) -> None:
+    def __init__(self, source: str, reader: Reader, hashing: Any) -> None:
         self._reader = reader
         self._hashing = hashing
+        self._source = source
+        self._count = 0
+        self._is_checked = False
 
     @property
     def wait_by(self) -> WaitBy:
@@ -45,6 +49,7 @@ class HashingReader(Reader):
         count = self._reader.readinto(buffer)
         if count:
             self._hashing.update(memoryview(buffer)[:count])
+            self._count += count
         return count
 
     def read(self, size: int) -> bytes | None:
@@ -55,7 +60,11 @@ class HashingReader(Reader):
 
     def read_blocking(self, size: int) -> bytes | None:
         """See `Reader.read_blocking`."""
-        return self._hashed(self._reader.read_blocking(size))
+        piece = self._hashed(self._reader.read_blocking(size))
+        if self._reader.is_touched and not self._is_checked:
+            self._is_checked = True
+            check_digest(self._reader, self._source, self._hashing, self._count)
+        return piece
 
     def close(self) -> None:
         """See `Reader.close`."""
@@ -64,4 +73,5 @@ class HashingReader(Reader):
     def _hashed(self, piece: bytes | None) -> bytes | None:
         if piece:
             self._hashing.update(piece)
+            self._count += len(piece)
         return piece

@@ -216,7 +216,7 @@ class BodyWriter:
     ) -> Drain:
         """See `IReaderConsumer.drain`."""
         if self._hashing is not None:
-            reader = HashingReader(reader, self._hashing)
+            reader = HashingReader(self._source, reader, self._hashing)
         draining = _Draining(self, reader, taken, ended, self._size.size_bytes)
         if not self._is_closed:
             self._draining = draining

@@ -11,13 +11,14 @@ from typing import Any
 
 from filebody.body._bytes import BytesBody
 from filebody.body._concat import ConcatBody
-from filebody.body._digest import DigestBody
+from filebody.body._digest import DigestBody, check_digest
 from filebody.body._encoded import EncodedBody
 from filebody.body._file import FileBody
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._iterable import IterableBody
 from filebody.body._media_type import guess_media_type
 from filebody.body._multipart import FormField, MultipartBody
+from filebody.body._open import open_regular
 from filebody.body._path import PathBody
 from filebody.body._slice import SliceBody
 
@@ -36,7 +37,9 @@ __all__ = [
     "SliceBody",
     "WaitBy",
     "as_body",
+    "check_digest",
     "guess_media_type",
+    "open_regular",
 ]
 
 

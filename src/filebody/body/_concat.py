@@ -44,6 +44,11 @@ class ConcatBody(Body):
             " + ".join(part.source for part in parts) or "<nothing>",
         )
 
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return any(part.is_touched for part in self.parts)
+
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         end = clip(self.source, self.length, offset, stop)

@@ -6,7 +6,7 @@ import hashlib
 
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._source import SourceReader
-from filebody.errors import NotReplayable, UsageError
+from filebody.errors import BodyChanged, BodyReadError, NotReplayable, UsageError
 
 __all__ = ["DigestBody"]
 
@@ -68,6 +68,11 @@ class DigestBody(Body):
         """How many bytes were read so far, without what was given back."""
         return self._hashing.position
 
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self.body.is_touched
+
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`; only the whole body can be opened.
 
@@ -82,7 +87,35 @@ class DigestBody(Body):
         self._opened = True
         if self.in_thread:
             return _ThreadReader(self.source, self.body.open(), self._hashing)
-        return _DigestReader(self.body.open(), self._hashing)
+        return _DigestReader(self.source, self.body.open(), self._hashing)
+
+
+def check_digest(reader: Reader, source: str, hashing: hashlib._Hash, length: int) -> None:
+    """Compare the digest of a touched file's first bytes with what they are now; blocks.
+
+    What is read from a source that cannot be read again was compared by samples alone.
+
+    Args:
+        reader: Has read them, and found the file touched.
+        source: The name for messages.
+        hashing: Was shown them.
+        length: So many bytes.
+
+    Raises:
+        BodyChanged: They differ.
+        BodyReadError: They cannot be read.
+    """
+    pieces = reader.read_again(0, length)
+    if pieces is None:
+        return
+    now = hashlib.new(hashing.name)
+    try:
+        for piece in pieces:
+            now.update(piece)
+    except OSError as error:
+        raise BodyReadError(source, length, error) from error
+    if now.digest() != hashing.digest():
+        raise BodyChanged(source, length, "its content")
 
 
 class _Hashing:
@@ -92,6 +125,7 @@ class _Hashing:
         self.position = 0  # of the reader
         self._hash = hash_
         self._coming_again = 0
+        self._is_checked = False
 
     def give_back(self, count: int) -> None:
         self.position -= count
@@ -103,11 +137,18 @@ class _Hashing:
         self._coming_again -= again
         self._hash.update(memoryview(piece)[again:] if again else piece)
 
+    def check(self, reader: Reader, source: str) -> None:
+        """Compare once with the file, if the reader found it touched."""
+        if reader.is_touched and not self._is_checked:
+            self._is_checked = True
+            check_digest(reader, source, self._hash, self.position + self._coming_again)
+
 
 class _DigestReader(Reader):
-    """Hashes where it is read."""
+    """Hashes where it is read, and has the digest decide of a touched file."""
 
-    def __init__(self, reader: Reader, hashing: _Hashing) -> None:
+    def __init__(self, source: str, reader: Reader, hashing: _Hashing) -> None:
+        self._source = source
         self._reader = reader
         self._hashing = hashing
 
@@ -132,7 +173,13 @@ class _DigestReader(Reader):
         return self._taken(self._reader.read(size))
 
     def read_blocking(self, size: int) -> bytes | None:
-        return self._taken(self._reader.read_blocking(size))
+        piece = self._taken(self._reader.read_blocking(size))
+        self._hashing.check(self._reader, self._source)
+        return piece
+
+    @property
+    def is_touched(self) -> bool:
+        return self._reader.is_touched
 
     @property
     def can_unread(self) -> bool:
@@ -187,6 +234,7 @@ class _ThreadReader(SourceReader):
             piece, self._unhashed = self._unhashed[:size], self._unhashed[size:]
             return self._hashed(piece)
         hashed = self._hashed(self._reader.read_blocking(size))
+        self._hashing.check(self._reader, self._source)
         self._ask = hashed is None  # what to wait for then is said by a read that does not block
         return hashed
 

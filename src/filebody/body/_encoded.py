@@ -68,6 +68,11 @@ class EncodedBody(Body):
         make = _compressors(coding)
         self.__attrs_init__(body, coding, None, body.replayable, body.source, make)
 
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self.body.is_touched
+
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         end = clip(self.source, None, offset, stop)

@@ -14,8 +14,9 @@ from typing import Any
 
 import attrs
 
+from filebody.body._content_check import ContentCheck
 from filebody.body._descriptor import DescriptorReader
-from filebody.body._identity import FileIdentity, has_true_size
+from filebody.body._identity import has_true_size
 from filebody.body._interface import Reader
 from filebody.body._object import ObjectReader
 from filebody.body._range import check_length
@@ -80,7 +81,8 @@ class FileBody(SourceBody):
             )
         self.length = self._facts.length if length is None else length
         self.replayable = self._facts.positioned and not close
-        self._identity = None if allow_changes else self._facts.identity
+        status = self._facts.status
+        self._check = None if allow_changes or status is None else ContentCheck(status)
 
     def __repr__(self) -> str:
         return f"<FileBody {self.source} length={self.length}>"
@@ -96,7 +98,7 @@ class FileBody(SourceBody):
                 offset=offset,
                 stop=stop,
                 exact=exact,
-                identity=self._identity,
+                check=self._check,
                 device=facts.device,
                 close_file=self._close,
             )
@@ -117,7 +119,7 @@ class FileBody(SourceBody):
             stop=stop,
             exact=exact,
             blocks=facts.blocks,
-            identity=self._identity,
+            check=self._check,
             device=facts.device,
             close_file=self._close,
         )
@@ -132,27 +134,26 @@ class _Facts:
     positioned: bool = False
     pollable: bool = False
     blocks: bool = False
-    identity: FileIdentity | None = None
+    status: os.stat_result | None = None
 
     @property
     def device(self) -> int | None:
         """Where the bytes lie, if that is known."""
-        return None if self.identity is None else self.identity.device
+        return None if self.status is None else self.status.st_dev
 
     @classmethod
     def of(cls, file: Any, source: str) -> _Facts:
         if _is_plain(file) and hasattr(os, "preadv"):
             return cls._of_descriptor(file, source)
         descriptor = _fileno(file)
-        identity = None
-        if descriptor is not None:
-            status = os.fstat(descriptor)
-            identity = FileIdentity.of(status) if has_true_size(status) else None
+        status = None if descriptor is None else os.fstat(descriptor)
+        if status is not None and not has_true_size(status):
+            status = None
         if _is_decompressor(file):
-            return cls(blocks=True, identity=identity)
+            return cls(blocks=True, status=status)
         length = _length_by_seeking(file, source)
         blocks = descriptor is not None or isinstance(file, io.BufferedRWPair)  # which hides it
-        return cls(length=length, blocks=blocks, identity=identity)
+        return cls(length=length, blocks=blocks, status=status)
 
     @classmethod
     def _of_descriptor(cls, file: Any, source: str) -> _Facts:
@@ -163,9 +164,8 @@ class _Facts:
             start = file.tell()
             if start > status.st_size:
                 raise _past_the_end(source, start, status.st_size)
-            identity = FileIdentity.of(status)
             length = status.st_size - start
-            return cls(length=length, start=start, positioned=True, identity=identity)
+            return cls(length=length, start=start, positioned=True, status=status)
         if stat.S_ISREG(status.st_mode) or stat.S_ISBLK(status.st_mode):
             return cls(start=file.tell(), positioned=True)
         return cls(pollable=True)

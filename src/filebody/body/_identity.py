@@ -62,22 +62,23 @@ class FileIdentity:
             status.st_dev,
         )
 
-    def check(self, descriptor: int, source: str, offset: int) -> None:
+    def check(self, status: os.stat_result, source: str, offset: int) -> bool:
         """Compare with what the file is now.
 
+        Returns:
+            True if all facts are the same, False if only the status change time differs.
+
         Raises:
-            BodyChanged: It differs; `source` and `offset` go into the message.
-            OSError: The file can no longer be asked.
+            BodyChanged: Others differ; `source` and `offset` go into the message.
         """
-        status = os.fstat(descriptor)
-        if (
+        is_same = (
             status.st_mtime_ns == self.mtime_ns
-            and status.st_ctime_ns == self.ctime_ns
             and status.st_size == self.size
             and status.st_ino == self.inode
             and status.st_dev == self.device
-        ):
-            return
+        )
+        if is_same:
+            return status.st_ctime_ns == self.ctime_ns
         now = FileIdentity.of(status)
         facts = [_WORDS[name] for name in _WORDS if getattr(now, name) != getattr(self, name)]
         if now.size != self.size:

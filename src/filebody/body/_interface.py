@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 
 from filebody.errors import UsageError
 
@@ -35,6 +36,15 @@ class Body(ABC):
     length: int | None
     replayable: bool
     source: str
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether the file was touched while it was sent, and its content found unchanged.
+
+        Its status change time differs then, as after `mv`, `chmod` or a new hard link. Samples of
+        what was sent were compared, and all of it where a digest was computed on the way.
+        """
+        return False
 
     @abstractmethod
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
@@ -143,6 +153,26 @@ class Reader(ABC):
                 is closed. Nothing has changed then.
         """
         raise UsageError(f"{self} cannot take back the {count} bytes that it gave")
+
+    @property
+    def is_touched(self) -> bool:
+        """Whether this pass found its file touched, and its samples unchanged.
+
+        That is known once a read has given the last bytes; it was a `read_blocking` then.
+        """
+        return False
+
+    def read_again(self, start: int, stop: int) -> Iterator[bytes] | None:
+        """Read a range of the body once more, as it is now; in a worker thread.
+
+        Returns:
+            Its pieces, or None where the source cannot be read again by this reader.
+
+        Raises:
+            OSError: It cannot be read.
+        """
+        del start, stop
+        return None
 
     @abstractmethod
     def fileno(self) -> int:

@@ -155,6 +155,11 @@ class MultipartBody(Body):
         boundary = self.boundary if plain else f'"{self.boundary}"'
         return f"multipart/form-data; boundary={boundary}"
 
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self._whole.is_touched
+
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         return self._whole.open(offset, stop)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from filebody.body._identity import FileIdentity
+from filebody.body._content_check import ContentCheck
 from filebody.body._interface import WaitBy
 from filebody.body._source import SourceReader
 from filebody.errors import BodyReadError, UsageError
@@ -22,7 +22,7 @@ class ObjectReader(SourceReader):
         stop: Position after the last byte to give, or None for the object's end.
         exact: Whether ending before `stop` is an error.
         blocks: Whether `read` may block, so that it is called in worker threads only.
-        identity: What the regular file below must still be before the last bytes are given out.
+        check: Of the regular file below, before the last bytes are given out; or None.
         device: The device on which that file lies, if that is known.
         close_file: Whether `close` closes the object, if it can be closed.
     """
@@ -36,7 +36,7 @@ class ObjectReader(SourceReader):
         stop: int | None,
         exact: bool,
         blocks: bool,
-        identity: FileIdentity | None,
+        check: ContentCheck | None,
         device: int | None,
         close_file: bool,
     ) -> None:
@@ -44,7 +44,8 @@ class ObjectReader(SourceReader):
         self._file = file
         self._blocks = blocks
         self._came_back_empty = False
-        self._identity = identity
+        self._check = check
+        self._has_begun = False
         self._close_file = close_file
         self._wait_by = WaitBy.THREAD if blocks else WaitBy.RETRY
         self._device = device
@@ -57,6 +58,8 @@ class ObjectReader(SourceReader):
         return None
 
     def _read_source_blocking(self, size: int) -> bytes | None:
+        if self._check is not None and not self._has_begun:
+            self._begin(self._check)
         piece = self._checked(self._file.read(size), size)
         self._came_back_empty = piece is None  # no thread is held for that to change
         return piece
@@ -74,11 +77,22 @@ class ObjectReader(SourceReader):
             raise UsageError(f"{self._source}: read({size}) gave {len(piece)} bytes")
         return piece
 
+    def _begin(self, check: ContentCheck) -> None:
+        self._has_begun = True
+        try:
+            check.begin(self._file.fileno(), self._source)
+            check.sample_file(self._file.fileno())
+        except OSError as error:
+            raise BodyReadError(self._source, self._offset, error) from error
+
     def _check_end(self) -> None:
-        if self._identity is None:
+        if self._check is None:
             return
         try:
-            self._identity.check(self._file.fileno(), self._source, self._offset)
+            descriptor = self._file.fileno()
+            if not self._check.is_same(descriptor, self._source, self._offset):
+                self._check.settle(descriptor, self._source, self._offset)
+                self._is_touched = True
         except OSError as error:
             raise BodyReadError(self._source, self._offset, error) from error
 

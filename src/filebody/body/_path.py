@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import stat
 
+from filebody.body._content_check import ContentCheck
 from filebody.body._descriptor import DescriptorReader
-from filebody.body._identity import FileIdentity, has_true_size
+from filebody.body._identity import has_true_size
 from filebody.body._interface import Reader
 from filebody.body._regular import RegularReader
 from filebody.body._source import SourceBody
@@ -19,14 +20,15 @@ class PathBody(SourceBody):
     """A body read from a path; replayable if a regular file is there.
 
     The file is looked at (its size, times and inode) when the body is made, and opened by the
-    first read of each pass. Every pass gives the same bytes or fails: a file that was written to,
-    replaced or touched since then raises `BodyChanged` before the last bytes are given out.
+    first read of each pass. Every pass gives the same bytes or fails: a file that was written to or
+    replaced since then raises `BodyChanged` before the last bytes are given out. A file that was
+    only touched (`mv`, `chmod`, a new hard link) is compared with samples of what was given.
 
     Named pipes, devices, and what /proc and /sys make up have an unknown length.
 
     Args:
         path: Of a file, a named pipe or a device.
-        allow_changes: Send the first `length` bytes even if the file grows or is touched.
+        allow_changes: Send the first `length` bytes even if the file grows or is written to.
 
     Raises:
         BodyReadError: There is nothing at the path, or it may not be looked at.
@@ -48,12 +50,12 @@ class PathBody(SourceBody):
         if stat.S_ISDIR(status.st_mode) or stat.S_ISSOCK(status.st_mode):
             kind = "directory" if stat.S_ISDIR(status.st_mode) else "socket"
             raise UsageError(f"{self.source} is a {kind}, not a file")
-        self._identity = FileIdentity.of(status) if has_true_size(status) else None
-        self._device = status.st_dev if self._identity else None
-        self._allow_changes = allow_changes
+        is_regular = has_true_size(status)
+        self._device = status.st_dev if is_regular else None
+        self._check = ContentCheck(status, self.path) if is_regular and not allow_changes else None
         self._pollable = stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode)
-        self.length = status.st_size if self._identity else None
-        self.replayable = self._identity is not None
+        self.length = status.st_size if is_regular else None
+        self.replayable = is_regular
 
     def __repr__(self) -> str:
         return f"<PathBody {self.source} length={self.length}>"
@@ -70,15 +72,14 @@ class PathBody(SourceBody):
                 exact=exact,
                 close_file=True,
             )
-        identity = None if self._allow_changes else self._identity
         return RegularReader(
             self.source,
-            _LateFile(self.path, identity),
+            _LateFile(self.path, self._check),
             start=0,
             offset=offset,
             stop=stop,
             exact=exact,
-            identity=identity,
+            check=self._check,
             device=self._device,
             close_file=True,
         )
@@ -87,9 +88,9 @@ class PathBody(SourceBody):
 class _LateFile:
     """Opens its path when the descriptor is first asked for."""
 
-    def __init__(self, path: str, identity: FileIdentity | None) -> None:
+    def __init__(self, path: str, check: ContentCheck | None) -> None:
         self._path = path
-        self._identity = identity
+        self._check = check
         self._descriptor: int | None = None
         self._closed = False
 
@@ -113,9 +114,9 @@ class _LateFile:
             descriptor = os.open(self._path, flags)
         except OSError as error:
             raise BodyReadError(self._path, 0, error) from error
-        if self._identity is not None:
+        if self._check is not None:
             try:
-                self._identity.check(descriptor, self._path, 0)
+                self._check.begin(descriptor, self._path)
             except BaseException:
                 os.close(descriptor)
                 raise

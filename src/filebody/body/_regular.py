@@ -10,8 +10,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections.abc import Iterator
 
-from filebody.body._identity import FileIdentity
+from filebody.body._content_check import ContentCheck
 from filebody.body._interface import WaitBy
 from filebody.body._source import MAX_PIECE, DescriptorOwner, SourceReader
 from filebody.errors import BodyReadError
@@ -19,6 +20,7 @@ from filebody.errors import BodyReadError
 __all__ = ["RegularReader"]
 
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
+_NEVER = 1 << 64
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
 
 
@@ -40,6 +42,10 @@ class _Scratch(threading.local):
 _scratch = _Scratch()
 
 
+class _Doubt(Exception):
+    """Only reading from the disk can tell whether the file has changed."""
+
+
 class RegularReader(SourceReader):
     """A pass over a regular file or a block device.
 
@@ -51,7 +57,7 @@ class RegularReader(SourceReader):
         offset: Position in the body of the first byte to give.
         stop: Position after the last one; None to read to the file's end.
         exact: Whether ending before `stop` is an error.
-        identity: What the file must still be before the last bytes are given out, or None.
+        check: Of the file's content, before the last bytes are given out; or None.
         device: The device on which it lies, if that is known.
         close_file: Whether `close` closes the file.
     """
@@ -67,14 +73,16 @@ class RegularReader(SourceReader):
         offset: int,
         stop: int | None,
         exact: bool,
-        identity: FileIdentity | None,
+        check: ContentCheck | None,
         device: int | None,
         close_file: bool,
     ) -> None:
         super().__init__(source, offset, stop, exact=exact)
         self._file = file
         self._start = start
-        self._identity = identity
+        self._check = check
+        # Where the next sample is due, in the file.
+        self._due = _NEVER if check is None else 0
         self._close_file = close_file
         self._nowait = _NOWAIT
         self._device = device
@@ -90,7 +98,13 @@ class RegularReader(SourceReader):
             wanted = self._wanted(len(buffer))
             view = buffer if wanted == len(buffer) else memoryview(buffer)[:wanted]
             count = self._fill(view) if wanted else 0
+            if count and self._start + self._offset + count > self._due:
+                self._sample(memoryview(view)[:count])
             self._account(count)
+        except _Doubt:
+            self._offset -= self._last_count
+            self._last_count = 0
+            return None  # a thread reads these bytes again, and compares
         except BaseException:
             self._failed = True
             raise
@@ -124,22 +138,48 @@ class RegularReader(SourceReader):
         position = self._start + self._offset
         descriptor = self._file.fileno()
         try:
-            return os.pread(descriptor, size, position)
+            piece = os.pread(descriptor, size, position)
         except OSError as error:
             raise BodyReadError(self._source, position, error) from error
+        if piece and position + len(piece) > self._due:
+            self._sample(piece)
+        return piece
+
+    def read_again(self, start: int, stop: int) -> Iterator[bytes]:
+        """See `Reader.read_again`."""
+        while start < stop:
+            piece = os.pread(self._file.fileno(), min(MAX_PIECE, stop - start), self._start + start)
+            if not piece:
+                return
+            yield piece
+            start += len(piece)
 
     def _source_position(self) -> int:
         return self._start + self._offset
 
+    def _sample(self, piece: bytes | memoryview) -> None:
+        if self._check is None:
+            return
+        position = self._start + self._offset
+        try:
+            self._due = self._check.sample(self._file.fileno(), self._source, position, piece)
+        except OSError as error:
+            raise BodyReadError(self._source, position, error) from error
+
     def _check_end(self) -> None:
-        if self._identity is None:
+        if self._check is None:
             return
         position = self._start + self._offset
         descriptor = self._file.fileno()
         try:
-            self._identity.check(descriptor, self._source, position)
+            if self._check.is_same(descriptor, self._source, position):
+                return
+            if not self._in_flight:  # on the event loop, which must not wait for a disk
+                raise _Doubt
+            self._check.settle(descriptor, self._source, position)
         except OSError as error:
             raise BodyReadError(self._source, position, error) from error
+        self._is_touched = True
 
     def _close_source(self) -> None:
         if self._close_file:

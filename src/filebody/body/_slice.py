@@ -37,6 +37,11 @@ class SliceBody(Body):
         length = None if body.length is None or end is None else end - start
         self.__attrs_init__(body, start, end, length, body.replayable, body.source)
 
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self.body.is_touched
+
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         end = clip(self.source, self.length, offset, stop)

@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable
 from typing import ParamSpec, Protocol, TypeVar
 
+from filebody.body._content_check import ContentCheck
 from filebody.body._interface import Body, Reader, WaitBy
 from filebody.body._range import clip
 from filebody.errors import BodyShrank, NotReplayable, UsageError
@@ -38,6 +39,12 @@ class SourceBody(Body):
     """
 
     _passes = 0
+    _check: ContentCheck | None = None
+
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self._check is not None and self._check.is_touched
 
     @abstractmethod
     def _reader(self, offset: int, stop: int | None) -> Reader:
@@ -85,6 +92,7 @@ class SourceReader(Reader):
         self._closed = False
         self._failed = False
         self._in_flight = False
+        self._is_touched = False
         self._lock = threading.Lock()
 
     def _read_source(self, size: int) -> bytes | None:
@@ -121,6 +129,11 @@ class SourceReader(Reader):
     def wait_by(self) -> WaitBy:
         """See `Reader.wait_by`."""
         return self._wait_by
+
+    @property
+    def is_touched(self) -> bool:
+        """See `Reader.is_touched`."""
+        return self._is_touched
 
     @property
     def device(self) -> int | None:

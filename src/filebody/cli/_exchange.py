@@ -14,9 +14,11 @@ from filebody.cli._answer import beginning_of, detail_of, digest_of
 from filebody.cli._job import Job
 from filebody.cli._load import Load, Reached
 from filebody.cli._messages import retry_line
+from filebody.cli._notices import touched_words
 from filebody.cli._show import Show
 from filebody.cli._targets import Target, headers_of
 from filebody.cli._verbose import Trace
+from filebody.cli._words import one_line
 from filebody.errors import DigestMismatch, NotReplayable, RemoteError
 from filebody.progress import Progress
 
@@ -108,6 +110,8 @@ class Exchange(Job):
             raise RemoteError(response.url, response.code, detail, response=response)
         self._check_that_it_was_sent(response)
         self.status = response.code
+        if self._load.content.is_touched:
+            self._show.tell(f"filebody: {one_line(touched_words(self._load.content.source))}")
         # What answers instead of the server that took the file describes itself, not the file.
         if response.request.method == self._method:
             self._verify(response, content)

@@ -56,6 +56,11 @@ class HashedBody(Body):
         self._pass = DigestBody(body)
 
     @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self.body.is_touched
+
+    @property
     def read_bytes(self) -> int:
         """How many bytes the last pass has read."""
         return self._pass.read_bytes

@@ -9,7 +9,7 @@ from filebody.cli._secrets import url_without_secrets
 from filebody.cli._words import one_line, size
 from filebody.resumable import Notice, NoticeKind, Protocol
 
-__all__ = ["Notices"]
+__all__ = ["Notices", "touched_words"]
 
 # What is over sooner is not going to be cut off.
 _QUICK_SECONDS = 1.0
@@ -17,6 +17,12 @@ _NAMES = {
     Protocol.TUS.value: "tus",
     Protocol.IETF.value: "Resumable Uploads for HTTP",
 }
+
+
+def touched_words(source: str) -> str:
+    """What to say of a file that was touched, and sent all the same."""
+    happening = "moved, linked or given another mode"
+    return f"{source} was {happening} while it was sent; its content is the same"
 
 
 class Notices:
@@ -75,6 +81,8 @@ class Notices:
             case NoticeKind.RETRYING:
                 again = f"again in {notice.delay_seconds:.1f} s"
                 return f"{self._source}: {cause_of(notice.error)}; {again}"
+            case NoticeKind.TOUCHED:
+                return touched_words(self._source)
             case NoticeKind.NOT_KEPT | NoticeKind.WAITING:
                 return f"{self._source}: {notice.text}"
 

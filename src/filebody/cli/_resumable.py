@@ -19,7 +19,7 @@ from filebody.cli._secrets import url_without_secrets
 from filebody.cli._show import Show
 from filebody.cli._targets import headers_of
 from filebody.cli._verbose import Trace
-from filebody.errors import DigestMismatch, FilebodyError, TotalTimeout
+from filebody.errors import BodyChanged, DigestMismatch, FilebodyError, TotalTimeout
 from filebody.progress import Progress
 from filebody.resumable import Checkpoints, Outcome, upload
 
@@ -152,7 +152,13 @@ class Resumable(Job):
     async def _digest(self, outcome: Outcome) -> bytes | None:
         if self._following is None:
             return self._load.digest()
-        return await self._following.finish(outcome.length)
+        digest = await self._following.finish(outcome.length)
+        content = self._load.content
+        if digest is not None and content.is_touched:
+            now = await self._following.finish_again(outcome.length)
+            if now != digest:
+                raise BodyChanged(content.source, outcome.length, "its content")
+        return digest
 
     async def _verify(self, outcome: Outcome) -> None:
         """Compare the server's digest, if there is one, with that of what was sent."""

@@ -9,7 +9,15 @@ from collections.abc import Sequence
 
 import attrs
 
-from filebody.body import Body, ConcatBody, FileBody, FormField, MultipartBody, PathBody
+from filebody.body import (
+    Body,
+    ConcatBody,
+    FileBody,
+    FormField,
+    MultipartBody,
+    PathBody,
+    open_regular,
+)
 from filebody.cli._form import Part
 from filebody.cli._load import Load
 from filebody.cli._words import one_line
@@ -122,7 +130,7 @@ def body_of(argument: str, *, allow_changes: bool) -> Body:
     try:
         body = PathBody(argument, allow_changes=allow_changes)
         if body.replayable:
-            os.close(os.open(body.path, os.O_RDONLY | os.O_CLOEXEC))
+            os.close(open_regular(body.path))
     except UsageError as error:
         is_directory = os.path.isdir(argument)
         reason = "it is a directory" if is_directory else str(error)

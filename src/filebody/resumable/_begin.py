@@ -32,6 +32,7 @@ class Found:
         is_resumed: Which of both.
         why_anew: Why what was begun before is not gone on with, in words; "" if there was nothing.
         outdated: The checkpoint that is not gone on with, or None.
+        is_touched: Whether its status change time is another, and its samples are the same.
         hashed: For each part, the digest of its beginning, and of how many bytes.
     """
 
@@ -41,6 +42,7 @@ class Found:
     is_resumed: bool = False
     why_anew: str = ""
     outdated: Checkpoint | None = None
+    is_touched: bool = False
     hashed: dict[int, tuple[hashlib._Hash, int]] = attrs.field(factory=dict)
 
 
@@ -143,7 +145,9 @@ def _compare(
     if likeness is Likeness.OTHER:
         return attrs.evolve(anew, why_anew=f"{fresh.source} has changed ({why})")
     hashed: dict[int, tuple[hashlib._Hash, int]] = {}
-    if verify or likeness is Likeness.IN_DOUBT:
+    is_touched = old.identity.ctime_ns != fresh.identity.ctime_ns
+    has_digests = all(part.prefix is not None for part in old.parts if part.held is not None)
+    if verify or likeness is Likeness.IN_DOUBT or (is_touched and has_digests):
         for number, part in enumerate(old.parts):
             digest, problem = _hash_prefix(fresh.source, part, is_abandoned)
             if digest is None:
@@ -152,7 +156,14 @@ def _compare(
             hashed[number] = (digest, 0 if part.prefix is None else part.prefix.bytes)
     # If it is the same file by another number, that is what it is compared with next time.
     checkpoint = attrs.evolve(old, identity=fresh.identity)
-    return Found(lock=lock, is_locked=True, checkpoint=checkpoint, is_resumed=True, hashed=hashed)
+    return Found(
+        lock=lock,
+        is_locked=True,
+        checkpoint=checkpoint,
+        is_resumed=True,
+        is_touched=is_touched,
+        hashed=hashed,
+    )
 
 
 def _hash_prefix(

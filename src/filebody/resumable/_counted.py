@@ -21,6 +21,11 @@ class CountedBody(Body):
         self.source = body.source
         self.taken_bytes = 0
 
+    @property
+    def is_touched(self) -> bool:
+        """See `Body.is_touched`."""
+        return self._body.is_touched
+
     def open(self, offset: int = 0, stop: int | None = None) -> Reader:
         """See `Body.open`."""
         return _CountingReader(self, self._body.open(offset, stop), offset)
@@ -40,6 +45,10 @@ class _CountingReader(Reader):
     @property
     def device(self) -> int | None:
         return self._reader.device
+
+    @property
+    def is_touched(self) -> bool:
+        return self._reader.is_touched
 
     def fileno(self) -> int:
         return self._reader.fileno()

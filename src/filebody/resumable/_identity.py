@@ -9,6 +9,8 @@ from typing import Any, Self
 
 import attrs
 
+from filebody.body import open_regular
+
 __all__ = ["Likeness", "SourceIdentity", "hash_range"]
 
 # So many blocks of so many bytes are looked at, spread over the file, its ends among them.
@@ -34,11 +36,11 @@ _WORDS = {
     "device": "its device has another number",
     "samples": "its content",
 }
-# After a restart of the machine a file system can have another number: all else being the same, the
-# change time to the nanosecond and the samples too, it is the same file.
-_HARMLESS = frozenset({"device"})
+# After a restart of the machine a file system can have another number. `mv`, `chmod` and a new hard
+# link set the status change time. All else being the same, the samples too, it is the same file.
+_HARMLESS = frozenset({"device", "ctime_ns"})
 # So can its files where the file system has no numbers of its own for them (FUSE, some of NFS).
-_DOUBTFUL = frozenset({"device", "inode"})
+_DOUBTFUL = frozenset({"device", "inode", "ctime_ns"})
 
 
 @attrs.frozen
@@ -68,7 +70,7 @@ class SourceIdentity:
         Raises:
             OSError: It cannot be read.
         """
-        with open(path, "rb", buffering=0) as file:
+        with open(open_regular(path), "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
             return cls(
                 size=status.st_size,
@@ -121,7 +123,7 @@ def hash_range(path: str, digest: hashlib._Hash, start: int, stop: int) -> None:
         EOFError: It is shorter.
     """
     buffer = memoryview(bytearray(min(_PIECE_BYTES, max(stop - start, 1))))
-    with open(path, "rb", buffering=0) as file:
+    with open(open_regular(path), "rb", buffering=0) as file:
         while start < stop:
             count = os.preadv(file.fileno(), [buffer[: stop - start]], start)
             if not count:

@@ -24,6 +24,8 @@ class NoticeKind(enum.Enum):
     """No checkpoint can be written; the text says why. It is sent all the same."""
     WAITING = "waiting"
     """Another process is at it."""
+    TOUCHED = "touched"
+    """The file was moved, linked, or got another mode or owner; its content is the same."""
 
 
 @attrs.frozen(kw_only=True)

@@ -111,6 +111,8 @@ class Upload:
         try:
             outcome = await self._send(found)
             is_done = True
+            if body.is_touched or (found is not None and found.is_touched):
+                self._watches.notice(Notice(kind=NoticeKind.TOUCHED))
         finally:
             for source in self._sources:
                 source.close()
