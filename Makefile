@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint bench docs lock clean
+.PHONY: demo test coverage lint bench docs lock clean
 
 # Sends a file to a receiver of its own, into ./received; big enough for the bar to be seen.
 demo: $(VENV)/.demo demo-file.bin
@@ -16,8 +16,13 @@ demo-file.bin:
 	@head -c 1073741824 /dev/urandom >$(VENV)/$@.part
 	@mv $(VENV)/$@.part $@
 
+# All tests, several at a time. What this machine lacks is skipped and told at the end.
 test: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh
+
+# The same with the coverage of src/filebody and its floors; every peer must be there for those.
+coverage: $(VENV)/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh --coverage
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

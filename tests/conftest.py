@@ -1,5 +1,6 @@
 """Peers that are worth starting once for all tests."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,7 @@ from tests.peers.certificates import Certificates
 from tests.peers.nginx import Nginx
 from tests.peers.stores import Stores
 from tests.peers.twisted_web import TwistedWeb
-from tests.summary import print_notes
+from tests.summary import Note, noting, print_notes, print_skipped
 from tests.upstream.summary import print_outcomes
 
 
@@ -39,8 +40,24 @@ def stores(
         yield started
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    print_notes(terminalreporter, config)
-    print_outcomes(terminalreporter, config)
+@pytest.fixture
+def note(request: pytest.FixtureRequest) -> Note:
+    """A function that shows a line under a title at the end of the output."""
+    return noting(request)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _children_have_default_signals() -> None:
+    """Keep children from inheriting that signals are ignored, as under nohup.
+
+    A handler that does nothing ignores them here all the same, and no child inherits it.
+    """
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    print_notes(terminalreporter)
+    print_outcomes(terminalreporter)
+    print_skipped(terminalreporter)

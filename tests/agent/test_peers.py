@@ -81,22 +81,20 @@ class _ToServer(SendCase):
         await self.upload_generated(SIZE)
 
     async def test_producer(self) -> None:
+        store = self.stores.get(self.kind)  # may skip
         path = content.write_file(self.directory / "source", 7, SIZE)
         file = path.open("rb")
-        await self.upload(
-            self.stores.get(self.kind),
-            FileBodyProducer(file),
-            Content(SIZE, content.sha256_of(7, SIZE)),
-        )
+        await self.upload(store, FileBodyProducer(file), Content(SIZE, content.sha256_of(7, SIZE)))
         assert file.closed
 
     async def test_pipe(self) -> None:
+        store = self.stores.get(self.kind)  # may skip
         size = 300_001
         reading, writing = os.pipe()
         writer = threading.Thread(target=write_slowly, args=(writing, 9, size))
         writer.start()
         await self.upload(
-            self.stores.get(self.kind),
+            store,
             FileBodyProducer(os.fdopen(reading, "rb")),
             Content(size, content.sha256_of(9, size)),
         )

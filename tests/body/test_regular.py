@@ -54,14 +54,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield tmp_path
         return
     with TemporaryDirectory(dir="/var/tmp") as name:
-        require(can_nowait(Path(name)), "a file system that knows RWF_NOWAIT at /tmp or /var/tmp")
+        require(
+            can_nowait(Path(name)),
+            "neither /tmp nor /var/tmp has a file system that knows RWF_NOWAIT",
+        )
         yield Path(name)
 
 
 @pytest.fixture
 def memory() -> Iterator[Path]:
     """A directory on tmpfs."""
-    require(os.access("/dev/shm", os.W_OK), "a tmpfs at /dev/shm")
+    require(os.access("/dev/shm", os.W_OK), "there is no tmpfs at /dev/shm")
     with TemporaryDirectory(dir="/dev/shm") as name:
         yield Path(name)
 

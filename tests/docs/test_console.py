@@ -21,7 +21,7 @@ import pytest
 
 from tests.cli.command import Running, dispositions, environment, no_traceback
 from tests.docs.pages import DOCS, EXAMPLES, ROOT, TIMEOUT_SECONDS, blocks
-from tests.programs import require, require_program
+from tests.programs import require_program
 
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 
@@ -151,11 +151,9 @@ def directory(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("page", [page for page in PAGES if typed(page)], ids=lambda p: p.stem)
 def test_commands(page: Path, directory: Path) -> None:
     commands = typed(page)
-    for program in ("bash", "openssl"):
-        wanted = any(program in each.command for each in commands) or program == "bash"
-        require(not wanted or shutil.which(program), f"{program} is not installed")
-    if any("curl" in each.command for each in commands):
-        require_program("curl")
+    for program in ("bash", "openssl", "curl"):
+        if program == "bash" or any(program in each.command for each in commands):
+            require_program(program)
     terminals = Terminals(directory)
     with contextlib.closing(terminals):
         if not commands[0].keeps_running:  # the page takes one for granted

@@ -32,7 +32,7 @@ from tests.peers.child import ROOT
 from tests.peers.slowfs import DELAY_SECONDS, SlowFile, SlowFileSystem
 from tests.peers.twisted_web import TwistedWeb
 from tests.programs import require
-from tests.summary import note
+from tests.summary import Note
 
 pytestmark = pytest.mark.peer
 
@@ -62,7 +62,7 @@ def longest_gap(module: str, url: str, files: Mapping[Path, SlowFile]) -> float:
 
 
 def test_the_reactor_goes_on_while_the_disk_reads(
-    twisted_web: TwistedWeb, tmp_path: Path, pytestconfig: pytest.Config
+    twisted_web: TwistedWeb, tmp_path: Path, note: Note
 ) -> None:
     files = {"slow": SlowFile(size=5 * PIECE)}
     with SlowFileSystem(tmp_path, files) as slow:
@@ -72,8 +72,8 @@ def test_the_reactor_goes_on_while_the_disk_reads(
         # A read on the reactor would show each time; another program that has the processor, once.
         ours = min(longest_gap("filebody", url, paths) for _ in range(3))
     title = f"slow disk: one file, {DELAY_SECONDS * 1000:.0f} ms a read"
-    note(pytestconfig, title, f"longest gap in Twisted's reactor: {theirs * 1000:6.1f} ms")
-    note(pytestconfig, title, f"with our FileBodyProducer:        {ours * 1000:6.1f} ms")
+    note(title, f"longest gap in Twisted's reactor: {theirs * 1000:6.1f} ms")
+    note(title, f"with our FileBodyProducer:        {ours * 1000:6.1f} ms")
     # It is a few milliseconds; half of a read cannot be mistaken for one on a busy machine.
     assert ours < DELAY_SECONDS / 2
     # And the measurement sees what there is to see.
@@ -145,7 +145,7 @@ class TestThreads(UploadCase):
         expected = Received(size, content.sha256_of(2, size))
         require(
             answers_without_waiting(path),
-            f"no RWF_NOWAIT reads on the file system of {path}: every read takes a thread there",
+            "the temporary directory's file system answers no read without waiting (RWF_NOWAIT)",
         )
         counted = self.count_calls()
         # What connecting takes, if anything: the same upload from memory.
@@ -305,5 +305,5 @@ def drop_from_page_cache(path: Path) -> None:
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     require(
         not answers_without_waiting(path),
-        f"{path} cannot be dropped from the page cache: put the temporary directory on a disk",
+        "the temporary directory is not on a disk: its page cache cannot be emptied",
     )

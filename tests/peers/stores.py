@@ -77,7 +77,8 @@ class Stores:
         key = kind, is_limited
         if key not in self._running:
             directory = self._directory / f"{kind}-{is_limited}"
-            directory.mkdir()
+            # There already if the program was missing when it was asked for before.
+            directory.mkdir(exist_ok=True)
             limit = LIMIT_BYTES if is_limited else None
             opened = _OPENERS[kind](directory, self._certificates, limit)
             self._running[key] = self._stack.enter_context(opened)
@@ -123,7 +124,7 @@ def _apache(directory: Path, certificates: Certificates, limit: int | None) -> I
 def _caddy(directory: Path, certificates: Certificates, limit: int | None) -> Iterator[Store]:
     behind, front = directory / "behind", directory / "front"
     for each in (behind, front):
-        each.mkdir()
+        each.mkdir(exist_ok=True)
     with (
         Nginx(behind, certificates) as upstream,
         Caddy(front, certificates, upstream.url(tls=False), max_body_bytes=limit) as server,

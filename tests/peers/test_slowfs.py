@@ -13,7 +13,12 @@ import pytest
 
 from tests.peers import content
 from tests.peers.child import ROOT
-from tests.peers.slowfs import DELAY_SECONDS, SlowFile, SlowFileSystem
+from tests.peers.slowfs import (
+    DELAY_SECONDS,
+    SlowFile,
+    SlowFileSystem,
+    require_slow_file_systems,
+)
 
 pytestmark = pytest.mark.peer
 
@@ -103,6 +108,7 @@ with SlowFileSystem(Path(sys.argv[1]), {"a": SlowFile(size=1)}) as slow:
 
 
 def test_no_mount_stays_when_the_test_is_killed(tmp_path: Path) -> None:
+    require_slow_file_systems()  # pytest is not there where it would be missing
     with subprocess.Popen(
         [sys.executable, "-c", KILLED_WHILE_READING, str(tmp_path)],
         stdin=subprocess.PIPE,

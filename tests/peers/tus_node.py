@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.peers.tus_server import TusServer
-from tests.programs import require
-
-_HERE = Path(__file__).parent / "node"
+from tests.programs import NODE, require_npm_package
 
 
 class TusNode(TusServer):
@@ -15,10 +13,7 @@ class TusNode(TusServer):
     name = "node"
 
     def __init__(self, directory: Path) -> None:
-        require(
-            (_HERE / "node_modules" / "@tus" / "server").is_dir(),
-            f"@tus/server is not installed: npm ci --prefix {_HERE}",
-        )
+        require_npm_package("@tus/server")
         super().__init__(directory)
 
     @property
@@ -26,4 +21,4 @@ class TusNode(TusServer):
         return f"http://127.0.0.1:{self.ports[0]}/files"
 
     def arguments(self) -> Sequence[str | Path]:
-        return [_HERE / "tus_server.js", str(self.ports[0]), self.store]
+        return [NODE / "tus_server.js", str(self.ports[0]), self.store]

@@ -12,9 +12,8 @@ import pytest
 
 from tests.peers.browser import Browser
 from tests.peers.devtools import DevTools
-from tests.programs import require
+from tests.programs import NODE, require_npm_package
 from tests.receiver.process import ReceiverProcess
-from tests.receiver.test_resuming_clients import NODE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +24,7 @@ CONTENT = bytes((i * 7 + (i >> 8)) & 255 for i in range(SIZE))
 
 
 def tus_js_client() -> Path:
-    script = NODE / "node_modules" / "tus-js-client" / "dist" / "tus.min.js"
-    require(script.is_file(), f"tus-js-client is not installed: npm ci --prefix {NODE}")
-    return script
+    return require_npm_package("tus-js-client") / "dist" / "tus.min.js"
 
 
 @pytest.fixture

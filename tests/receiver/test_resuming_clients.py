@@ -13,7 +13,7 @@ import pytest
 from tusclient.client import TusClient
 
 from tests.peers.content import sha256_of, write_file
-from tests.programs import require, require_program
+from tests.programs import NODE, require_npm_package, require_program
 from tests.receiver.process import ReceiverProcess
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from tests.peers.certificates import Certificates
 
-NODE = Path(__file__).parents[1] / "peers" / "node"
 SIZE = 5_000_011
 MAX_SECONDS = 60
 
@@ -115,10 +114,7 @@ def tus_js(
     receiver: ReceiverProcess, source: Path, name: str, *, stop_after_bytes: int = 0, **options: Any
 ) -> dict[str, Any]:
     node = require_program("node")
-    require(
-        (NODE / "node_modules" / "tus-js-client").is_dir(),
-        f"tus-js-client is not installed: npm ci --prefix {NODE}",
-    )
+    require_npm_package("tus-js-client")
     job = {
         "endpoint": receiver.url + name,
         "path": str(source),

@@ -25,7 +25,7 @@ from tests.receiver.process import ReceiverProcess
 from tests.receiver.wire import eventually
 from tests.resumable.case import content_of
 from tests.resumable.sending import start
-from tests.summary import note
+from tests.summary import Note
 
 # A hundred take minutes: as many as the environment says, and a few otherwise.
 KILLS = int(os.environ.get("FILEBODY_KILLS", "5"))
@@ -142,16 +142,16 @@ def moments(chance: random.Random) -> Iterator[int]:
     return iter(sorted(chance.randrange(SIZE * 9 // 10) for _ in range(KILLS)))
 
 
-def check_counts(line: Line, config: pytest.Config, who: str) -> None:
+def check_counts(line: Line, note: Note, who: str) -> None:
     recorder = line.recorder
     again = recorder.sent_bytes - SIZE
     what = f"{who} by {line.protocol}: {again} bytes were sent again, {again // KILLS} a kill"
-    note(config, f"{KILLS} kills", f"{what}; {recorder.repeated_bytes} of them were confirmed")
+    note(f"{KILLS} kills", f"{what}; {recorder.repeated_bytes} of them were confirmed")
     assert recorder.repeated_bytes == 0
     assert 0 <= again <= KILLS * BUFFER_BYTES
 
 
-def test_either_or_both(line: Line, pytestconfig: pytest.Config) -> None:
+def test_either_or_both(line: Line, note: Note) -> None:
     chance = random.Random(8)
     line.start_sender()
     for position in moments(chance):
@@ -162,10 +162,10 @@ def test_either_or_both(line: Line, pytestconfig: pytest.Config) -> None:
         for victim in chance.sample(victims, len(victims)):
             line.start[victim]()
     line.finish()
-    check_counts(line, pytestconfig, "either or both")
+    check_counts(line, note, "either or both")
 
 
-def test_the_receiver_while_one_sender_goes_on(line: Line, pytestconfig: pytest.Config) -> None:
+def test_the_receiver_while_one_sender_goes_on(line: Line, note: Note) -> None:
     chance = random.Random(9)
     line.start_sender()
     for position in moments(chance):
@@ -174,4 +174,4 @@ def test_the_receiver_while_one_sender_goes_on(line: Line, pytestconfig: pytest.
         line.kill_receiver()
         line.start_receiver()
     line.finish()
-    check_counts(line, pytestconfig, "the receiver alone")
+    check_counts(line, note, "the receiver alone")

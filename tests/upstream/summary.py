@@ -3,6 +3,8 @@
 import attrs
 import pytest
 
+from tests.summary import properties
+
 
 @attrs.frozen
 class Outcome:
@@ -21,15 +23,12 @@ class Outcome:
     constructs: bool
 
 
-_key = pytest.StashKey[list[Outcome]]()
+# The user property of a test's report that holds an outcome.
+PROPERTY = "upstream outcome"
 
 
-def outcomes(config: pytest.Config) -> list[Outcome]:
-    return config.stash.setdefault(_key, [])
-
-
-def print_outcomes(terminal: pytest.TerminalReporter, config: pytest.Config) -> None:
-    found = outcomes(config)
+def print_outcomes(terminal: pytest.TerminalReporter) -> None:
+    found = [Outcome(**fields) for fields in properties(terminal, PROPERTY)]
     if not found:
         return
     terminal.section("upstream suites, with our classes in the places of Twisted's")

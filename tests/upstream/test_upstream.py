@@ -2,21 +2,23 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import pytest
 
 from tests.peers.child import ROOT
 from tests.programs import require_module
 from tests.upstream.suites import SUITES, Suite
-from tests.upstream.summary import Outcome, outcomes
+from tests.upstream.summary import PROPERTY, Outcome
 
 TIMEOUT_SECONDS = 240
 
 
 @pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.name)
 def test_their_suite_passes_with_our_class(
-    suite: Suite, tmp_path: Path, pytestconfig: pytest.Config
+    suite: Suite, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
     if suite.wheel:
         require_module(suite.wheel, suite.wheel)
@@ -37,17 +39,16 @@ def test_their_suite_passes_with_our_class(
     )
     assert report.exists(), done.stdout
     facts = json.loads(report.read_text())
-    outcomes(pytestconfig).append(
-        Outcome(
-            suite=suite.name,
-            ran=facts["ran"],
-            skipped=len(facts["skipped"]),
-            failed=len(facts["failed"]),
-            place=suite.place,
-            constructed=facts["constructed"],
-            constructs=suite.constructs,
-        )
+    outcome = Outcome(
+        suite=suite.name,
+        ran=facts["ran"],
+        skipped=len(facts["skipped"]),
+        failed=len(facts["failed"]),
+        place=suite.place,
+        constructed=facts["constructed"],
+        constructs=suite.constructs,
     )
+    record_property(PROPERTY, attrs.asdict(outcome))
     # One that cannot pass and does is a mistake in the list, or the suite does not test our class.
     assert facts["failed"] == sorted(suite.cannot), done.stdout
     assert facts["passed"] == (done.returncode == 0) == (not suite.cannot), done.stdout
