@@ -150,7 +150,7 @@ def test_the_ways_in_which_the_client_ends(certificates: Certificates) -> None:
     with played([ReadHead()], certificates) as (server, connection):
         connection.sendall(b"GET")
         assert isinstance(connection, ssl.SSLSocket)
-        with contextlib.suppress(ssl.SSLEOFError):  # the server says nothing in return
+        with contextlib.suppress(ssl.SSLError):  # the server says nothing in return
             connection.unwrap()
     assert server.connections[0].end is End.CLOSE_NOTIFY
     with played([Send(b"x"), Stall()], None) as (server, connection):
@@ -169,7 +169,7 @@ def test_the_ways_in_which_the_server_ends(certificates: Certificates) -> None:
                 assert read_all(connection) == b"last"
     with (
         played([Send(b"last"), CloseWithoutCloseNotify()], certificates) as (_, connection),
-        pytest.raises(ssl.SSLEOFError),
+        pytest.raises(ssl.SSLError, match="(?i)eof"),
     ):
         read_all(connection)
     for secure in (None, certificates):

@@ -13,10 +13,9 @@ from tusclient.client import TusClient
 
 from filebody.receiver._references import reference, upload_id_in
 from tests.peers.nginx_proxy import NginxProxy
-from tests.programs import require, require_program
+from tests.programs import NODE, require_npm_package, require_program
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.resuming import TUS, ask
-from tests.receiver.test_resuming_clients import NODE
 from tests.receiver.wire import Wire, head, put
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def test_foreign_clients_below_a_path(
 ) -> None:
     """Relative references and absolute ones serve tuspy, tus-js-client and curl."""
     node, curl = require_program("node"), require_program("curl")
-    require((NODE / "node_modules" / "tus-js-client").is_dir(), f"npm ci --prefix {NODE}")
+    require_npm_package("tus-js-client")
     path = where.partition(",")[0]
     base = f"{nginx.url(tls=False)}/{path}/"
     public_url = base if "absolute" in where else None
