@@ -169,7 +169,7 @@ def test_the_ways_in_which_the_server_ends(certificates: Certificates) -> None:
                 assert read_all(connection) == b"last"
     with (
         played([Send(b"last"), CloseWithoutCloseNotify()], certificates) as (_, connection),
-        pytest.raises(ssl.SSLError, match="(?i)eof"),
+        pytest.raises(ssl.SSLError, match=r"(?i)eof"),
     ):
         read_all(connection)
     for secure in (None, certificates):
