@@ -23,6 +23,14 @@ FOR_THE_ORIGIN = {
     b"cookie": b"a=b",
     b"proxy-authorization": b"Basic eDp5",
     b"host": b"another.example",
+    b"private-token": b"x",
+    b"x-amz-security-token": b"x",
+    b"x-auth-token": b"x",
+    b"x-api-key": b"x",
+    b"x-team": b"red",
+    b"from": b"me@example.org",
+    b"referer": b"https://example.org/?token=x",
+    b"accept-token": b"x",
 }
 ABOUT_THE_REQUEST = {
     b"content-type": b"text/plain",
@@ -46,7 +54,7 @@ ABOUT_THE_REQUEST = {
     b"if-range": b'"x"',
     b"range": b"bytes=0-",
 }
-ALWAYS = {b"accept": b"*/*", b"user-agent": b"x", b"x-token": b"y", b"te": b"trailers"}
+ALWAYS = {b"accept": b"*/*", b"user-agent": b"x", b"tus-resumable": b"1.0.0", b"te": b"trailers"}
 
 
 def request(
@@ -201,6 +209,14 @@ def test_credentials_are_for_one_origin(location: bytes, is_elsewhere: bool, sta
     expected = ALWAYS if is_elsewhere else FOR_THE_ORIGIN | ALWAYS
     assert names(following.headers) == set(expected)
     assert names(first.headers) == set(FOR_THE_ORIGIN | ALWAYS)
+
+
+def test_a_way_back_to_the_origin_brings_no_credentials_back() -> None:
+    first = request(url="https://user:secret@example.org/a", fields=FOR_THE_ORIGIN | ALWAYS)
+    there = follow(first, b"https://other.example/x", has_body=False)
+    back = follow(there, b"https://example.org/chosen-by-the-other", has_body=False)
+    assert names(back.headers) == set(ALWAYS)
+    assert back.target.credentials is None
 
 
 def test_user_that_is_named_for_the_same_origin_is_an_error_too() -> None:

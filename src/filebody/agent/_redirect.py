@@ -9,7 +9,7 @@ import attrs
 from twisted.web.http_headers import Headers
 
 from filebody.errors import RedirectError, UsageError
-from filebody.wire import Target
+from filebody.wire import Target, is_bound_to_origin
 
 __all__ = ["ANY", "CHANGES", "Request", "redirected"]
 
@@ -32,8 +32,6 @@ become GET, and everybody does that. 300 leaves the choice to the user, 304 is n
 is not to be trusted.
 """
 
-# RFC 9110 section 15.4: they were meant for the first server.
-_FOR_THE_ORIGIN: Final = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"host"})
 # They are about the body; so are all that begin with Content-.
 _FOR_THE_BODY: Final = frozenset(
     {b"digest", b"repr-digest", b"expect", b"last-modified", b"trailer", b"transfer-encoding"}
@@ -74,8 +72,9 @@ def redirected(
 ) -> Request | None:
     """Say what request follows.
 
-    To another origin (scheme, host or port) no credentials and no `Host` go along; what else the
-    caller has put into the fields does. Counting is left to who calls this.
+    To another origin (scheme, host or port) only fields go along that say how to speak HTTP and
+    what the content is: see `is_bound_to_origin`. The others are gone for good, also when a later
+    redirection leads back: another server has chosen where. Counting is left to who calls this.
 
     Args:
         request: What was sent.
@@ -129,7 +128,7 @@ def _fields(headers: Headers, *, is_elsewhere: bool, keeps_body: bool) -> Header
         is_about_the_request = (
             lower.startswith(b"content-") or lower in _FOR_THE_BODY or lower in _FOR_THE_RESOURCE
         )
-        if (is_elsewhere and lower in _FOR_THE_ORIGIN) or (is_about_the_request and not keeps_body):
+        if (is_elsewhere and is_bound_to_origin(name)) or (is_about_the_request and not keeps_body):
             continue
         kept.setRawHeaders(name, list(values))
     return kept

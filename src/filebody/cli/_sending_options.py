@@ -116,8 +116,8 @@ peer = _together(
         default=10,
         show_default=True,
         section=PEER,
-        help="How many redirects to follow for a file; 0 for none. Credentials go to no other "
-        "host.",
+        help="How many redirects to follow for a file; 0 for none. To another host go no "
+        "credentials, and no header fields of yours but those about the content.",
     ),
 )
 resume = _together(

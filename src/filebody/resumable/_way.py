@@ -9,12 +9,9 @@ from twisted.web.http_headers import Headers
 
 from filebody.agent import Options, UploadAgent
 from filebody.resumable._values import Kind, Send
-from filebody.wire import Target, parse_target
+from filebody.wire import Target, is_bound_to_origin, parse_target
 
 __all__ = ["Way"]
-
-# They were meant for the server that the user named.
-_FOR_THE_ORIGIN = frozenset({b"authorization", b"cookie", b"proxy-authorization", b"host"})
 
 
 @attrs.frozen
@@ -49,7 +46,7 @@ class Way:
         headers = Headers()
         for name, values in self.headers.getAllRawHeaders():
             lower = name.lower()
-            if not is_same and lower in _FOR_THE_ORIGIN:
+            if not is_same and is_bound_to_origin(name):
                 continue
             is_about_target = lower.startswith((b"content-", b"if-")) or lower == b"range"
             if is_about_target and send.kind is not Kind.CREATE:

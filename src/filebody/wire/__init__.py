@@ -23,6 +23,7 @@ from filebody.wire._metadata import format_metadata, parse_metadata
 from filebody.wire._numbers import MAX_SIZE_BYTES, parse_tus_size
 from filebody.wire._printable import printable
 from filebody.wire._problems import Problem, ProblemType, format_problem, parse_problem
+from filebody.wire._scope import is_bound_to_origin
 from filebody.wire._structured import format_bool, parse_bool, parse_integer
 from filebody.wire._uri import Origin, Target, parse_authority, parse_target, to_a_labels
 
@@ -52,6 +53,7 @@ __all__ = [
     "format_limits",
     "format_metadata",
     "format_problem",
+    "is_bound_to_origin",
     "parse_authority",
     "parse_bool",
     "parse_checksum",

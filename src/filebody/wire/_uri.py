@@ -9,6 +9,7 @@ from urllib.parse import unquote, urljoin
 
 import attrs
 
+from filebody._redaction import redact_unparsed
 from filebody.errors import UsageError
 
 __all__ = ["Origin", "Target", "parse_authority", "parse_target", "to_a_labels"]
@@ -259,8 +260,8 @@ def _wrong_scheme(text: str, scheme: str) -> UsageError:
 
 
 def _unusable(text: str, why: str) -> UsageError:
-    """Show it on one line, not too long, and without user name and password."""
-    shown = re.sub(r"^([^/?#]*//)?[^/?#]*@", r"\1", text)
+    """Show it on one line, not too long, and without secrets."""
+    shown = redact_unparsed(text)
     shown = "".join(character if character.isprintable() else "?" for character in shown)
     if len(shown) > _MAX_SHOWN:
         shown = f"{shown[:_MAX_SHOWN]}..."

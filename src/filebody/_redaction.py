@@ -1,0 +1,82 @@
+"""Redaction: one rule for what is a secret, and text with a blot for each secret.
+
+Signed URLs are credentials, so every value of a query counts as a secret unless it is a plain
+number or flag. The errors of every room use this module, so it imports nothing from filebody.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["BLOT", "is_secret_name", "redact", "redact_line", "redact_unparsed"]
+
+BLOT: Final = "***"
+
+# Parts of the names that credentials have, and short names that are credentials as whole words.
+_SECRET_NAME = re.compile(
+    r"auth|cookie|token|secret|passw|passphrase|pwd|credential|signature|key|session|ticket|jwt"
+    r"|bearer|csrf|xsrf|private|hmac|saml|assertion|nonce|otp"
+    r"|(?<![a-z])(?:sig|sid|sas|pass|pin|code)(?![a-z])",
+    re.IGNORECASE,
+)
+# A field with a harmless name may hold one, too: `X-Forwarded: Bearer ...`.
+_SECRET_VALUE = re.compile(r"\s*(?:bearer|basic|digest|negotiate|token)\s+\S", re.IGNORECASE)
+_FIELD = re.compile(r"([^:\s]+):(.*)", re.DOTALL)
+# Up to the last @ of the authority: a password may have one in it.
+_USER = re.compile(r"(//)[^/?#\s]*@")
+_USER_AT_WORST = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*).*@", re.DOTALL)
+_QUERY = re.compile(r"\?([^\s#?'\"<>][^\s#'\"<>]*)")
+_FRAGMENT = re.compile(r"(://[^\s#]*#)[^\s'\"<>)]+")
+_PAIR = re.compile(r"([^&;=]*)(=?)([^&;]*)")
+# What a sentence puts behind a URL.
+_PUNCTUATION = re.compile(r"[:,.;)\]]+\Z")
+_HARMLESS = re.compile(r"\d{0,6}|true|false|yes|no|on|off", re.IGNORECASE)
+# S3 has flags such as `?uploads`.
+_FLAG = re.compile(r"[a-z][a-z-]{0,19}", re.IGNORECASE)
+
+
+def is_secret_name(name: str) -> bool:
+    """Tell a name that credentials have: of a header field, or of a part of a query."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def redact(text: str) -> str:
+    """Put a blot for user names, passwords, queries and fragments of the URLs in a text."""
+    text = _USER.sub(rf"\g<1>{BLOT}@", text)
+    text = _FRAGMENT.sub(rf"\g<1>{BLOT}", text)
+    return _QUERY.sub(lambda query: f"?{_redact_query(query[1])}", text)
+
+
+def redact_line(line: str) -> str:
+    """Put a blot for each secret of a line: of a request's or response's head, or any other."""
+    field = _FIELD.fullmatch(line)
+    # A request line has a space before its first colon, a URL has slashes behind it.
+    if field is None or field[2].startswith("//"):
+        return redact(line)
+    is_secret = is_secret_name(field[1]) or _SECRET_VALUE.match(field[2])
+    return f"{field[1]}: {BLOT}" if is_secret else redact(line)
+
+
+def redact_unparsed(url: str) -> str:
+    """Put a blot for each secret of what should be a URL and is none.
+
+    Nobody can say where its password ends, so everything up to the last @ may be one.
+    """
+    return redact(_USER_AT_WORST.sub(rf"\g<1>{BLOT}@", url))
+
+
+def _redact_query(query: str) -> str:
+    end = _PUNCTUATION.search(query)
+    tail = end[0] if end is not None else ""
+    query = query[: len(query) - len(tail)]
+    return _PAIR.sub(_redact_pair, query) + tail
+
+
+def _redact_pair(pair: re.Match[str]) -> str:
+    name, equals, value = pair.groups()
+    if not equals:
+        return name if _FLAG.fullmatch(name) or _HARMLESS.fullmatch(name) else BLOT
+    if not is_secret_name(name) and _HARMLESS.fullmatch(value):
+        return pair[0]
+    return f"{name}={BLOT}"
