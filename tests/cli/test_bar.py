@@ -1,3 +1,4 @@
+import errno
 import io
 import re
 
@@ -92,22 +93,64 @@ def test_what_is_acknowledged_counts() -> None:
     assert "waiting" not in line
 
 
-def test_a_line_that_stays() -> None:
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def terminal() -> io.StringIO:
     stream = io.StringIO()
     stream.isatty = lambda: True  # type: ignore[method-assign]
-    bar = Bar("name", 10, stream)
+    return stream
+
+
+def test_a_line_that_stays() -> None:
+    stream = terminal()
+    bar = Bar(stream)
+    bar.begin("name", 10)
     bar.say("attempt 1 failed: [bold]" + "x" * 200)
     bar.close()
-    assert "attempt 1 failed: [bold]" + "x" * 200 + "\n" in stream.getvalue()
+    assert "\r\x1b[2Kattempt 1 failed: [bold]" + "x" * 200 + "\n" in stream.getvalue()
 
 
 def test_leaves_the_terminal_as_it_was() -> None:
-    stream = io.StringIO()
-    stream.isatty = lambda: True  # type: ignore[method-assign]
-    bar = Bar("name", 10, stream)
+    stream, clock = terminal(), Clock()
+    bar = Bar(stream, clock)
+    bar.begin("name", 10)
+    clock.now += 1.0
     bar.look(Progress(5, 10, 1.0))
     bar.close()
     written = stream.getvalue()
     assert "50%" in written
     assert written.index("\x1b[?25l") < written.rindex("\x1b[?25h")
     assert re.search(r"\x1b\[2K[^\n]*$", written)
+
+
+def test_at_most_ten_frames_a_second() -> None:
+    stream, clock = terminal(), Clock()
+    bar = Bar(stream, clock)
+    for number in range(1000):  # a file each millisecond
+        bar.begin(f"file-{number}", 10)
+        bar.look(Progress(5, 10, 0.0))
+        bar.say(f"sent {number}")
+        bar.look(Progress(10, 10, 0.0))
+        bar.close()
+        clock.now += 0.001
+    assert 9 <= stream.getvalue().count("%") <= 11
+    assert stream.getvalue().count("sent ") == 1000
+
+
+def test_a_terminal_that_is_gone() -> None:
+    stream = terminal()
+
+    def hang_up() -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    stream.flush = hang_up  # type: ignore[method-assign]
+    bar = Bar(stream)
+    bar.begin("name", 10)
+    bar.look(Progress(5, 10, 1.0))
+    bar.close()

