@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import h11
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from twisted.web.http_headers import Headers
 
 from filebody.agent._parser import Broken, End, Head, ParserEvent, ResponseParser
 
@@ -150,18 +152,77 @@ def test_wherever_it_is_cut(data: bytes, events: list[ParserEvent], is_reusable:
         (b"HTTP/1.1 101 On\r\n\r\n", "switched protocols"),
         (b"HTTP/1.1 200 \x00\r\n\r\n", "control character"),
         (OK + b"X: a\x00b\r\n\r\n", "control character"),
-        (OK + b"X : b\r\n\r\n", "invalid header token"),
+        (OK + b"X : b\r\n\r\n", "no field"),
+        (OK + b"Content-Length : 0\r\n\r\n", "no field"),
+        (OK + b"Content-Length: 2\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", "no field"),
+        (OK + b"Connection\t: close\r\nContent-Length: 0\r\n\r\n", "no field"),
+        (OK + b" Content-Length: 0\r\n\r\n", "no field"),
+        (OK + b"X\xe4: b\r\n\r\n", "no field"),
+        (OK + b": b\r\n\r\n", "no field"),
+        (OK + b"b\r\n\r\n", "no field"),
+        (OK + b"X\x00: b\r\n\r\n", "no field"),
+        (OK + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", "folded"),
+        (OK + b"Content-Length: 0\r\n 1\r\n\r\n", "folded"),
+        (OK + b"Connection: keep-\r\n\talive\r\n\r\n", "folded"),
+        (OK + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", "overflow"),
+        (OK + b"Content-Length: 0\r\nContent-Length: 0\r\n\r\n", "Content-Length"),
+        (OK + b"Content-Length: 2, 2\r\n\r\nok", "Content-Length"),
+        (OK + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n", "coding"),
+        (OK + b"Transfer-Encoding: chunked, chunked\r\n\r\n", "coding"),
+        (b"HTTP/1.1 000 No\r\n\r\n", "its status is 0"),
+        (b"HTTP/1.1 099 No\r\n\r\n", "its status is 99"),
+        (b"HTTP/1.1 102 On\r\nContent-Length: 1\r\n\r\n", "its 102 announces a body"),
+        (b"HTTP/1.1 100 On\r\nTransfer-Encoding: chunked\r\n\r\n", "announces a body"),
+        (b"RTSP/1.0 200 OK\r\n\r\n", "it begins with"),
+        (b"HTTP/1.1 100 On\r\n\r\nRTSP/1.0 200 OK\r\n\r\n", "it begins with"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "it begins with"),
+        (b"<html>", "it begins with b'<html>'"),
+        (b"HTTP/0.9 200 OK\r\n\r\n", "HTTP/0.9"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nContent-Length : 5\r\n\r\n", "token"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: \x00\r\n\r\n", "control"),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 17 + b"\r\n", "overflow"),
         (OK + b"X: a\rb\r\n\r\n", "missing expected LF"),
         (OK + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n", "Content-Length"),
         (OK + b"Content-Length: +1\r\n\r\n", "Content-Length"),
         (OK + b"Transfer-Encoding: gzip\r\n\r\n", "transfer coding"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\nxx\r\n", "chunk size"),
         (OK + b"X: y\r\n" * 20_000, "its head has no end"),
+        (OK + b"X: " + b"y" * 70_000, "its head has no end"),
+        (OK + b"X: " + b"y" * 70_000 + b"\r\n\r\n", "its head is too long"),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 20_000, "trailers"),
     ],
 )
 def test_what_is_refused(data: bytes, words: str) -> None:
     assert words in reason(data)
+
+
+@pytest.mark.parametrize("piece", [b"x" * 1000, b"x"])
+@pytest.mark.parametrize("begin", [b"5;", b"0\r\nX: "], ids=["extension", "trailer"])
+def test_what_has_no_end_inside_of_a_body(begin: bytes, piece: bytes) -> None:
+    parser = ResponseParser()
+    parser.expect(b"PUT")
+    parser.feed(OK + b"Transfer-Encoding: chunked\r\n\r\n" + begin)
+    for _ in range(70_000 // len(piece)):
+        if any(isinstance(event, Broken) for event in parser.feed(piece)):
+            return
+    pytest.fail("it would go on for ever")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"HTTP/1.1 204 No\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n",
+        b"HTTP/1.1 100 On\r\nConnection: close\r\n\r\n" + OK + b"Content-Length: 0\r\n\r\n",
+        OK + b"Connection: keep-alive\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n",
+    ],
+)
+def test_connections_that_are_not_used_again(data: bytes) -> None:
+    for cut in range(len(data)):
+        events, is_reusable = parsed(data, cut)
+        assert isinstance(events[-1], End)
+        assert not is_reusable
 
 
 def test_the_answer_to_head_has_no_body() -> None:
@@ -200,6 +261,72 @@ def test_a_tunnel_begins_behind_the_head() -> None:
     assert [type(event) for event in events] == [Head, End]
     events, _ = parsed(b"HTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno", method=b"CONNECT")
     assert [type(event) for event in events] == [Head, bytes, End]
+
+
+_ODD = st.sampled_from(
+    [b"", b" ", b"\t", b"\r", b"\n", b"\r\n ", b"\x00", b"\xe4", b":", b",", b"0"]
+)
+_NAMES = [b"Content-Length", b"Transfer-Encoding", b"Connection", b"X", b"Upgrade", b"Trailer"]
+_VALUES = [b"0", b"2", b"02", b"99999999999999999999", b"-1", b"chunked", b"gzip", b"close", b"x"]
+
+
+@st.composite
+def _responses(draw: st.DrawFn) -> bytes:
+    """Responses that are nearly right, in pieces that are joined in odd ways."""
+
+    def odd(text: bytes) -> bytes:
+        if draw(st.integers(0, 9)):
+            return text
+        at = draw(st.integers(0, len(text)))
+        return text[:at] + draw(_ODD) + text[at:]
+
+    data = b""
+    for _ in range(draw(st.integers(1, 2))):
+        version = draw(st.sampled_from([b"HTTP/1.1"] * 6 + [b"HTTP/1.0", b"HTTP/2", b"RTSP/1.0"]))
+        status = draw(st.sampled_from([b"200"] * 4 + [b"100", b"101", b"204", b"304", b"99"]))
+        data += odd(version + b" " + status + b" OK\r\n")
+        for name in draw(st.lists(st.sampled_from(_NAMES), max_size=3)):
+            data += odd(name + b": " + draw(st.sampled_from(_VALUES)) + b"\r\n")
+        data += odd(b"\r\n")
+        chunked = b"2\r\nok\r\n0\r\n\r\n"
+        data += odd(draw(st.sampled_from([b"", b"ok", chunked, b"2;a=b" + chunked[1:], b"g\r\n"])))
+    return data
+
+
+def _by_h11(data: bytes) -> tuple[list[object], bool]:
+    """The events of another reader, and whether it would use the connection again."""
+    connection = h11.Connection(h11.CLIENT)
+    connection.send(h11.Request(method="PUT", target="/", headers=[("Host", "x")]))
+    connection.send(h11.EndOfMessage())
+    connection.receive_data(data.lstrip(b"\r\n"))  # it takes no empty lines in front
+    events: list[object] = []
+    while True:
+        event = connection.next_event()
+        if event is h11.NEED_DATA or event is h11.PAUSED:
+            return events, False
+        events.append(event)
+        if isinstance(event, h11.EndOfMessage):
+            is_idle = connection.their_state is h11.DONE and connection.our_state is h11.DONE
+            return events, is_idle and not connection.trailing_data[0].strip(b"\r\n")
+
+
+@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@given(_responses(), st.integers(0, 200))
+def test_a_connection_is_used_again_only_where_another_reader_agrees(data: bytes, cut: int) -> None:
+    events, is_reusable = parsed(data, cut)
+    whole, whole_is_reusable = parsed(data)
+    assert is_reusable is whole_is_reusable
+    assert [type(event) for event in events] == [type(event) for event in whole]
+    for event in events:
+        if isinstance(event, Head):  # as an IResponse has them; it raises for what is no token
+            for name, value in event.fields:
+                Headers().addRawHeader(name, value)
+    if not is_reusable:
+        return
+    theirs, theirs_is_reusable = _by_h11(data)
+    assert theirs_is_reusable
+    body = b"".join(event for event in events if isinstance(event, bytes))
+    assert body == b"".join(bytes(event.data) for event in theirs if isinstance(event, h11.Data))
 
 
 @given(st.binary(max_size=200), st.integers(0, 200))

@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import attrs
 import httptools
 
+from filebody.agent._head_lines import MAX_HEAD_BYTES, TOKEN, HeadLines
+
 __all__ = ["Broken", "End", "Head", "ParserEvent", "ResponseParser"]
 
-# A head, or trailers, of more than this are none.
-_MAX_HEAD_BYTES = 1 << 16
 # What llhttp lets through along with folded fields, and nobody may (RFC 9110 section 5.5).
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_DIGITS = re.compile(rb"[0-9]{1,19}")
 _VERSIONS = {"1.1": (b"HTTP", 1, 1), "1.0": (b"HTTP", 1, 0)}
 
 
@@ -87,19 +88,22 @@ class ResponseParser:
     """
 
     __slots__ = (
+        "_body_bytes",
         "_connection",
         "_events",
         "_fields",
         "_has_length",
-        "_head_bytes",
         "_is_chunked",
+        "_is_closing",
         "_is_over",
         "_is_persistent",
         "_is_within",
         "_length",
+        "_lines",
         "_machine",
         "_method",
         "_phrase",
+        "_silent_bytes",
         "ends_by_close",
         "has_more",
     )
@@ -110,7 +114,9 @@ class ResponseParser:
         self._method = b""
         self._is_over = True
         self._is_within = self._is_persistent = self.ends_by_close = self.has_more = False
-        self._head_bytes = 0
+        self._is_closing = False
+        self._lines = HeadLines()
+        self._body_bytes = self._silent_bytes = 0
 
     def close(self) -> None:
         """There will be nothing more."""
@@ -132,7 +138,9 @@ class ResponseParser:
         """A request was sent with this method: now its response may come."""
         self._method = method
         self._is_over = self._is_within = self._is_persistent = self.ends_by_close = False
-        self._head_bytes = 0
+        self._is_closing = False
+        self._lines.clear()
+        self._silent_bytes = 0
 
     @property
     def is_reusable(self) -> bool:
@@ -146,11 +154,39 @@ class ResponseParser:
             What it means, in order.
         """
         events = self._events = []
-        if self._is_over:
-            self.has_more = True
-            return events
-        if not self._is_within:
-            self._head_bytes += len(data)
+        rest: bytes | memoryview = data
+        while rest and not (self._is_over or self._is_within):
+            rest = self._feed_head(rest)
+        if rest and self._is_over:
+            if bytes(rest).strip(b"\r\n"):  # section 2.2: empty lines mean nothing
+                self.has_more = True
+        elif rest:
+            self._feed_body(rest)
+        return events
+
+    def _feed_head(self, data: bytes | memoryview) -> bytes | memoryview:
+        """Read a head, as a whole; returns what follows it."""
+        fault = self._lines.take(data)
+        if fault is not None:
+            self._break(fault)
+            return b""
+        if self._lines.is_complete:
+            head, rest = self._lines.split()
+            self._run(head)
+            return rest
+        return b""
+
+    def _feed_body(self, data: bytes | memoryview) -> None:
+        known = self._body_bytes
+        self._run(data)
+        if self._body_bytes > known:
+            self._silent_bytes = 0
+        else:
+            self._silent_bytes += len(data)
+            if self._silent_bytes > MAX_HEAD_BYTES:
+                self._break("a chunk's extensions or its trailers have no end")
+
+    def _run(self, data: bytes | memoryview) -> None:
         try:
             (self._machine or self._made()).feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -158,14 +194,7 @@ class ResponseParser:
         except httptools.HttpParserCallbackError:
             raise  # a defect of ours
         except httptools.HttpParserError as error:
-            is_first = self._head_bytes == len(data) and not self._is_within
-            if is_first and not data.lstrip(b"\r\n").startswith(b"HTTP/"):
-                self._break(f"it begins with {data[:20]!r}")
-            else:
-                self._break(_lower(str(error)))
-        if not self._is_within and self._head_bytes > _MAX_HEAD_BYTES:
-            self._break("its head has no end")
-        return events
+            self._break(_lower(str(error)))
 
     def _break(self, reason: str) -> None:
         self._is_persistent = False
@@ -198,20 +227,22 @@ class ResponseParser:
             self._break("a field has a control character in it")
         self._fields.append((name, value))
         if self._is_within:
-            self._head_bytes += len(name) + len(value) + 4
-            if self._head_bytes > _MAX_HEAD_BYTES:
-                self._break("its trailers have no end")
+            if not TOKEN.fullmatch(name):
+                self._break("a trailer has a name that is no token")
             return
         lower = name.lower()
         if lower == b"content-length":
+            if not _DIGITS.fullmatch(value):
+                self._break("its Content-Length is no length")
+                return
             self._length = int(value)
             self._has_length = True
         elif lower == b"connection":
             self._connection.update(token.strip() for token in value.lower().split(b","))
         elif lower == b"transfer-encoding":
-            self._is_chunked = True
-            if value.lower() != b"chunked":
+            if self._is_chunked or value.lower() != b"chunked":
                 self._break("it uses a transfer coding that nobody asked for")
+            self._is_chunked = True
 
     def on_headers_complete(self) -> None:
         """A head is complete."""
@@ -223,47 +254,58 @@ class ResponseParser:
         if version is None:
             self._break(f"it speaks HTTP/{machine.get_http_version()}")
             return
+        if status < 100:
+            self._break(f"its status is {status}")
+            return
         if status == 101:
             self._break("it switched protocols, which nobody asked for")
             return
-        is_bare = self._method == b"HEAD" or (self._method == b"CONNECT" and 200 <= status < 300)
-        has_no_body = is_bare or status < 200 or status in (204, 304)
+        if status < 200 and (self._is_chunked or self._length):
+            self._break(f"its {status} announces a body")  # RFC 9112 section 6
+            return
+        # RFC 9112 section 6.3; the status of CONNECT's success begins a tunnel.
+        is_tunnel = self._method == b"CONNECT" and 200 <= status < 300
+        has_no_body = is_tunnel or self._method == b"HEAD" or status < 200 or status in (204, 304)
         self.ends_by_close = not (has_no_body or self._is_chunked or self._has_length)
         length = None if self._is_chunked else self._length
         length = 0 if has_no_body else length
         head = Head(status, self._phrase, version, self._fields, length, self.ends_by_close)
         self._events.append(head)
+        self._is_closing = self._is_closing or b"close" in self._connection
         if not head.is_final:
+            self._machine = None  # it would stop where this one says `close`
             return
         self._is_within = True
-        self._head_bytes = 0
         self._fields = []
-        self._is_persistent = self._says_persistent(version) and not self.ends_by_close
-        if is_bare:
-            self._machine = None  # it would wait for a body that never comes
+        is_odd = status == 204 and (self._is_chunked or bool(self._length))  # it may follow yet
+        self._is_persistent = (
+            self._says_persistent(version) and not self.ends_by_close and not is_odd
+        )
+        if has_no_body:
+            self._machine = None  # it might wait for a body that never comes
             self._complete()
 
     def _says_persistent(self, version: tuple[bytes, int, int]) -> bool:
         """RFC 9112 section 9.3."""
-        if b"close" in self._connection or (self._is_chunked and self._has_length):
+        if self._is_closing or (self._is_chunked and self._has_length):
             return False
-        return version[2] == 1 or b"keep-alive" in self._connection
+        if version[2] == 1:
+            return True
+        # HTTP/1.0 has no chunks: something between has changed the framing (section 6.1).
+        return b"keep-alive" in self._connection and not self._is_chunked
 
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
         if self._is_over:
             self.has_more = True
         else:
+            self._body_bytes += len(data)
             self._events.append(data)
 
     def on_message_complete(self) -> None:
         """A response is complete, an interim one perhaps."""
-        if self._is_over:
-            return
-        if self._is_within:
+        if self._is_within and not self._is_over:
             self._complete()
-        else:
-            self._head_bytes = 0
 
     def _complete(self) -> None:
         self._is_over = True
