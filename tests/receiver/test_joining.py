@@ -174,7 +174,7 @@ def refused(shelf: Shelf, record: Record, parts: tuple[str, ...], why: str) -> N
         with pytest.raises(Refusal, match="404"):
             shelf.state(upload_id)
     assert shelf.files.names() == []
-    assert len(shelf._quota) == 0
+    assert shelf._quota.uploads == 0
 
 
 def test_a_name_that_is_taken_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,15 +219,15 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restart
         full(shelf, parts, monkeypatch)
         assert [shelf.state(part).offset for part in parts] == [len(p) for p in PIECES]
         with pytest.raises(Refusal, match="507"):  # the parts still count
-            shelf.create(Record(kind=Kind.TUS, length=1))
+            shelf.create(Record(kind=Kind.TUS, length=8192))
         if not is_restarted:
             state = join(shelf, named("joined", parts), parts, max_size=None)
     if is_restarted:
         with opened(tmp_path) as shelf:
             with pytest.raises(Refusal, match="507"):
-                shelf.create(Record(kind=Kind.TUS, length=1))
+                shelf.create(Record(kind=Kind.TUS, length=8192))
             state = join(shelf, named("joined", parts), parts, max_size=None)
-            assert len(shelf._quota) == 0
+            assert shelf._quota.uploads == 0
     assert state.record.ending is not None
     assert state.record.ending.sha256 == DIGEST
     assert (tmp_path / "joined").read_bytes() == WHOLE
@@ -240,7 +240,7 @@ def test_a_join_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         full(shelf, parts, monkeypatch)
         forget(shelf, identifier_of(parts))
         assert shelf.files.names() == []
-        assert len(shelf._quota) == 0
+        assert shelf._quota.uploads == 0
 
 
 def test_bytes_that_a_power_cut_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from filebody.receiver._ages import Ages
 from filebody.receiver._part import Part, complete, recovered
 from filebody.receiver._record import Ending, Kind, Record, dumped, loaded
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._room import RoomMaker
 from filebody.receiver._shelf import Shelf
 from filebody.receiver._stock import sweep
 from filebody.receiver._store import Store
@@ -35,10 +37,24 @@ class Killed(BaseException):
 
 
 class Clock:
-    offset = 0.0
+    """Time that a test lets pass, and a wall clock that it sets.
 
-    def __call__(self) -> float:
-        return time.time() + self.offset
+    Attributes:
+        offset: The seconds that have passed.
+        jump: The seconds by which the wall clock was set forward.
+    """
+
+    offset = 0.0
+    jump = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.offset + self.jump
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.offset
+
+    def ages(self) -> Ages:
+        return Ages(self.now, self.monotonic)
 
 
 @pytest.fixture
@@ -54,15 +70,19 @@ def opened(store: Store) -> Iterator[Callable[..., Shelf]]:
     shelves = []
 
     def make(
-        *, quota: int | None = None, is_synced: bool = False, clock: Clock | None = None
+        *,
+        quota: int | None = None,
+        is_synced: bool = False,
+        clock: Clock | None = None,
+        expire_after_seconds: float = 100,
     ) -> Shelf:
         shelf = Shelf(
             store.root,
             store.placement,
             quota=quota,
-            expire_after_seconds=100,
+            expire_after_seconds=expire_after_seconds,
             is_synced=is_synced,
-            now=clock or Clock(),
+            ages=(clock or Clock()).ages(),
         )
         shelf.open()
         shelves.append(shelf)
@@ -291,6 +311,69 @@ def test_what_expires(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
         shelf.state(state.upload_id)
 
 
+@pytest.mark.parametrize("jump", [864_000, -864_000])
+def test_the_clock_is_set(tmp_path: Path, opened: Callable[..., Shelf], jump: float) -> None:
+    clock = Clock()
+    shelf = opened(clock=clock)
+    waiting, sent, stored = (shelf.create(attrs.evolve(RECORD, name=(x,))) for x in "abc")
+    part = part_of(shelf, stored)
+    part.write([HELLO])
+    part.settle({})
+    recovered(shelf, stored.upload_id)
+    assert shelf.state(stored.upload_id).age_seconds < 30
+    part = part_of(shelf, sent)
+    clock.offset, clock.jump = 60, jump
+    part.write([HELLO[:3]])
+    part.settle({})
+    sent_part = tmp_path / ".filebody-uploads" / f"{sent.upload_id}.part"
+    os.utime(sent_part, (clock.now(), clock.now()))  # as a kernel whose clock was set does
+    assert sweep(shelf, []) == 0
+    assert 30 < shelf.state(waiting.upload_id).left_seconds < 50
+    assert abs(shelf.state(waiting.upload_id).expires - clock.now() - 40) < 10
+    later = opened(clock=clock)  # started after the jump, it has the files alone to go by
+    assert 30 < later.state(waiting.upload_id).left_seconds < 50
+    clock.offset = 101
+    assert sweep(shelf, []) == 2
+    assert [path.stem for path in (tmp_path / ".filebody-uploads").glob("*.json")] == [
+        sent.upload_id
+    ]
+    clock.offset, clock.jump = 220, 0
+    assert sweep(shelf, []) == 1
+
+
+@pytest.mark.parametrize("age_seconds", [0, 1000])
+def test_room_is_made_from_what_is_hardly_missed(
+    opened: Callable[..., Shelf], age_seconds: float
+) -> None:
+    clock = Clock()
+    shelf = opened(quota=6000, clock=clock, expire_after_seconds=10_000)
+    held: list[str] = []
+    shelf.make_room = RoomMaker(shelf, lambda: held)
+    piped = attrs.evolve(RECORD, name=("pipe",), length=None)
+    pipe, empty = filled(shelf, piped), shelf.create(RECORD)
+    held_pipe, begun = filled(shelf, piped), filled(shelf, content=HELLO[:3])
+    held.append(held_pipe.upload_id)
+    stored = filled(shelf, attrs.evolve(RECORD, name=("stored",)))
+    recovered(shelf, stored.upload_id)
+    busy = filled(shelf, piped)
+    part = part_of(shelf, busy)
+    clock.offset = age_seconds
+    large = attrs.evolve(RECORD, name=("large",), length=5000)
+    with pytest.raises(Refusal, match="507"):
+        shelf.create(large)
+    kept = {name.removesuffix(".json") for name in shelf.files.names() if name.endswith(".json")}
+    missed = {held_pipe.upload_id, begun.upload_id, busy.upload_id}
+    unmissed = {pipe.upload_id, empty.upload_id, stored.upload_id}
+    assert kept == (missed if age_seconds else missed | unmissed)
+    part.abort()
+
+
+def test_a_pipe_is_not_waited_for_as_long_as_a_file(opened: Callable[..., Shelf]) -> None:
+    shelf = opened(expire_after_seconds=7 * 86400)
+    assert shelf.create(RECORD).left_seconds > 6 * 86400
+    assert shelf.create(attrs.evolve(RECORD, length=None)).left_seconds <= 86400
+
+
 def test_strays_go(tmp_path: Path, opened: Callable[..., Shelf]) -> None:
     clock = Clock()
     shelf = opened(clock=clock)
@@ -401,13 +484,14 @@ def test_a_full_disk_leaves_an_upload_as_it_is(
 
 
 def test_a_quota_counts_what_an_earlier_receiver_left(opened: Callable[..., Shelf]) -> None:
-    first = opened(quota=30)
-    states = [first.create(RECORD) for _ in range(2)]
-    later = opened(quota=30)
+    record = attrs.evolve(RECORD, length=5000)
+    first = opened(quota=12_000)
+    states = [first.create(record) for _ in range(2)]
+    later = opened(quota=12_000)
     with pytest.raises(Refusal, match="507"):
-        later.create(RECORD)
+        later.create(record)
     later.remove(states[0].upload_id)
-    later.create(RECORD)
+    later.create(record)
 
 
 @pytest.mark.parametrize("upload_id", ["", "..", "x" * 31, "../" + "x" * 29, "x" * 33])

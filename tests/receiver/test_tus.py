@@ -15,6 +15,7 @@ from tests.receiver.resuming import (
     TUS_TYPE,
     ask,
     checksum,
+    draft,
     final,
     located,
     message,
@@ -368,15 +369,38 @@ def test_a_digest_of_the_whole(shared: ReceiverProcess) -> None:
 
 
 def test_a_quota(tmp_path: Path) -> None:
-    with ReceiverProcess(tmp_path, quota=20) as receiver:
-        path = tus_create(receiver, 11, "/one")
-        refused = ask(receiver, "POST", "/two", TUS, "Upload-Length: 11", body=b"")
-        assert (refused.status, "quota" in refused.body.decode() or b"20" in refused.body) == (
-            507,
-            True,
-        )
+    with ReceiverProcess(tmp_path, quota=2000) as receiver:
+        path = tus_create(receiver, 900, "/one")
+        refused = ask(receiver, "POST", "/two", TUS, "Upload-Length: 900", body=b"")
+        assert (refused.status, b"2000 bytes together" in refused.body) == (507, True)
         deferred = tus_create(receiver, None, "/two")
-        assert tus_append(receiver, deferred, 0, bytes(9)).status == 204
-        assert tus_append(receiver, deferred, 9, b"!").status == 507
-        assert tus_append(receiver, path, 0, HELLO).status == 204
-        assert tus_append(receiver, deferred, 9, bytes(11)).status == 204
+        assert tus_append(receiver, deferred, 0, bytes(300)).status == 204
+        assert tus_append(receiver, deferred, 300, bytes(600)).status == 507
+        assert tus_append(receiver, path, 0, bytes(900)).status == 204
+        assert tus_append(receiver, deferred, 300, bytes(600)).status == 204
+
+
+def test_what_can_never_fit_into_the_quota_is_too_large(tmp_path: Path) -> None:
+    with ReceiverProcess(tmp_path, quota=2000) as receiver:
+        told = ask(receiver, "OPTIONS", "/").fields
+        assert (told["tus-max-size"], told["upload-limit"].split(",")[0]) == (
+            "1000",
+            "max-size=1000",
+        )
+        assert ask(receiver, "POST", "/", TUS, "Upload-Length: 2001", body=b"").status == 413
+        deferred = tus_create(receiver, None, "/two")
+        assert tus_append(receiver, deferred, 0, bytes(2001)).status == 413
+        answer = ask(receiver, "PUT", "/x", draft(10), "Upload-Complete: ?1", body=bytes(2001))
+        assert (answer.status, "max-size=1000" in answer.fields["upload-limit"]) == (413, True)
+
+
+def test_records_count_in_the_quota(tmp_path: Path) -> None:
+    with ReceiverProcess(tmp_path, quota=20_000) as receiver:
+        large = metadata(filename="x", thumb="y" * 9000)
+        kept = [tus_create(receiver, 1, "/", large)]
+        refused = ask(receiver, "POST", "/", TUS, "Upload-Length: 1", large, body=b"")
+        assert refused.status == 507
+        assert tus_append(receiver, kept[0], 0, b"x").status == 204
+        refused = ask(receiver, "POST", "/y", TUS, "Upload-Length: 1", large, body=b"")
+        assert refused.status == 507  # that of a file that is stored is remembered
+        assert ask(receiver, "POST", "/y", TUS, "Upload-Length: 1", body=b"").status == 201

@@ -55,7 +55,7 @@ Exit codes:
     callback=parsed(parse_size),
     metavar="SIZE",
     section=_STORE,
-    help="How much unfinished resumable uploads may take, or announce, together.",
+    help="The bytes that resumable uploads may take, or announce, with their records.",
 )
 @option(
     "--fsync",

@@ -17,6 +17,9 @@ __all__ = ["ReceiverConfig", "is_loopback"]
 # What may stand in a field value without quoting; RFC 6750's b64token is narrower.
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
+# Of a quota this much is for records: an upload in 20 parts has as many.
+_RECORDS_BYTES = 8192
+
 
 def is_loopback(host: str) -> bool:
     """Say whether `host`, an IP address or a name, can only mean this machine."""
@@ -68,8 +71,8 @@ class ReceiverConfig:
             way.
         grace_seconds: How long running transfers may go on after `Receiver.stop`.
         expire_after_seconds: How long after its last byte an unfinished resumable upload is kept.
-        quota: How many bytes unfinished resumable uploads may have, or announce, all together; None
-            for no limit but the disk's.
+        quota: How many bytes unfinished resumable uploads may have, or announce, all together, with
+            the records of all; None for no limit but the disk's.
         fsync: Whether the offsets that clients of resumable uploads are told survive a power cut;
             they survive the end of the receiver in any case.
         allow_origins: Origins, such as `https://example.org`, whose pages may store files here from
@@ -112,6 +115,14 @@ class ReceiverConfig:
             )
         if self.key is not None and self.cert is None:
             raise UsageError(f"the key {self.key} needs its certificate: give cert as well")
+
+    @property
+    def max_upload_size(self) -> int | None:
+        """The longest resumable upload, in bytes: the quota is for its record too."""
+        if self.quota is None:
+            return self.max_size
+        room = max(self.quota - _RECORDS_BYTES, self.quota // 2)
+        return room if self.max_size is None else min(room, self.max_size)
 
     def allows(self, origin: str) -> bool:
         """Whether pages of an origin may store files here."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import email.message
 import email.utils
 import json
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -59,7 +58,7 @@ def create_of(
     Raises:
         Refusal: 400, 411, 412 or 413.
     """
-    size = length_of(request, config.max_size)
+    size = length_of(request, config.max_upload_size)
     completes = parse_bool(field(request, b"upload-complete")) or False
     length = parse_integer(field(request, b"upload-length"))
     if completes and size is not None:
@@ -68,8 +67,12 @@ def create_of(
         length = size
     elif length is not None and size is not None and size > length:
         raise _inconsistent(f"the body has more than the {length} bytes of Upload-Length")
-    if config.max_size is not None and length is not None and length > config.max_size:
-        raise too_large(config.max_size)
+    if (
+        config.max_upload_size is not None
+        and length is not None
+        and length > config.max_upload_size
+    ):
+        raise too_large(config.max_upload_size)
     if field(request, b"if-match") is not None:
         raise Refusal(412, "files here have no entity tags that If-Match could match")
     return Create(
@@ -109,7 +112,7 @@ def append_of(
     completes = parse_bool(field(request, b"upload-complete"))
     if completes is None and dialect.needs_complete:
         raise Refusal(400, "say with Upload-Complete whether these bytes are the last")
-    size = length_of(request, config.max_size)
+    size = length_of(request, config.max_upload_size)
     length = parse_integer(field(request, b"upload-length"))
     if completes and size is not None:
         if length not in {None, offset + size}:
@@ -270,8 +273,7 @@ class Ietf:
         return Refusal(413, refusal.reason, [*refusal.fields, (Field.UPLOAD_LIMIT, limits)])
 
     def _limits(self, state: State) -> Fields:
-        left_seconds = max(0, int(state.expires - time.time()))
-        limits = UploadLimits(max_size=self.max_size, max_age_seconds=left_seconds)
+        limits = UploadLimits(max_size=self.max_size, max_age_seconds=int(state.left_seconds))
         return [(Field.UPLOAD_LIMIT, format_limits(limits, self.dialect))]
 
     @staticmethod

@@ -61,7 +61,7 @@ class Options:
         newest = next(iter(DIALECTS.values()))
         dialect = dialect_of(field(self._request, b"upload-draft-interop-version")) or newest
         limits = UploadLimits(
-            max_size=config.max_size, max_age_seconds=int(config.expire_after_seconds)
+            max_size=config.max_upload_size, max_age_seconds=int(config.expire_after_seconds)
         )
         fields: Fields = [
             ("Accept-Patch", f"{IETF_MEDIA_TYPE}, {TUS_MEDIA_TYPE}"),
@@ -72,6 +72,6 @@ class Options:
             (Field.TUS_EXTENSION, ",".join(EXTENSIONS)),
             (Field.TUS_CHECKSUM_ALGORITHM, ",".join(CHECKSUM_ALGORITHMS)),
         ]
-        if config.max_size is not None:
-            fields.append((Field.TUS_MAX_SIZE, str(config.max_size)))
+        if config.max_upload_size is not None:
+            fields.append((Field.TUS_MAX_SIZE, str(config.max_upload_size)))
         return fields

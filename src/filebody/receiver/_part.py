@@ -85,6 +85,8 @@ class Part:
         try:
             with translated(state.record.name):
                 exclude_others(self._descriptor)
+                if os.fstat(self._descriptor).st_nlink == 0:  # removed at this moment
+                    raise Refusal(404, "there is no such upload here")
                 # What a killed receiver wrote without being able to verify it.
                 os.ftruncate(self._descriptor, self._start)
                 if state.record.unverified_from is not None or algorithms:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Placement"]
 
+# With less, even a record is at risk.
+_LEAST_BYTES: Final = 256 * 1024
 _NO_LINKS: Final = frozenset(
     {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EOPNOTSUPP}
 )
@@ -74,12 +76,20 @@ class Placement:
         Raises:
             Refusal: 507.
         """
+        free = self._free_bytes()
+        if length is not None and free is not None and length > free:
+            raise Refusal(507, f"{length} bytes do not fit: {free} bytes are free on the disk")
+
+    def has_room(self, size_bytes: int) -> bool:
+        """Say whether so many bytes fit on the disk, and a little more than nothing is free."""
+        free = self._free_bytes()
+        return free is None or max(size_bytes, _LEAST_BYTES) <= free
+
+    def _free_bytes(self) -> int | None:
         with self._root.opened() as root:
             disk = os.fstatvfs(root)
         # Some file systems say 0 of 0 blocks where they mean that they cannot tell.
-        free = disk.f_bavail * disk.f_frsize
-        if length is not None and disk.f_blocks and length > free:
-            raise Refusal(507, f"{length} bytes do not fit: {free} bytes are free on the disk")
+        return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
 
     def inode_of(self, name: Name) -> int | None:
         """The inode of what has this name; None if nothing has."""

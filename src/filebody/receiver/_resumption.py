@@ -141,6 +141,8 @@ class Resumption:
         if record.is_stored or record.joined_into is not None:
             # Nothing is appended to it, and that is no fault.
             return state
+        if not shelf.has_room(append.size_bytes or 0):
+            shelf.make_room(append.size_bytes or 1)
         return self._open(state)
 
     def _open(self, state: State) -> Part:
@@ -148,7 +150,7 @@ class Resumption:
             self._site.shelf,
             state,
             stop=state.record.length,
-            max_size=self._site.config.max_size,
+            max_size=self._site.config.max_upload_size,
             algorithms=tuple({*self._ask.checks, *self._ask.trailing}),
         )
 

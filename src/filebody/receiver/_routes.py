@@ -74,7 +74,7 @@ def exchange_for(line: Line, request: h11.Request) -> Exchange:
 
 def _ietf_manner(line: Line, request: h11.Request) -> Ietf | None:
     dialect = dialect_of(field(request, b"upload-draft-interop-version"))
-    return None if dialect is None else _ietf.Ietf(dialect, line.site.config.max_size)
+    return None if dialect is None else _ietf.Ietf(dialect, line.site.config.max_upload_size)
 
 
 def _ietf_creation(line: Line, request: h11.Request, manner: Ietf) -> Exchange:
@@ -117,7 +117,7 @@ def _tus_creation(line: Line, request: h11.Request) -> Exchange:
 
 def _joining(line: Line, create: Create, parts: tuple[str, ...]) -> Exchange:
     site = line.site
-    call = partial(join, site.shelf, create.record, parts, max_size=site.config.max_size)
+    call = partial(join, site.shelf, create.record, parts, max_size=site.config.max_upload_size)
     return Errand(line, [*parts, identifier_of(parts)], call, _tus.Tus().created)
 
 

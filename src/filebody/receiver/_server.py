@@ -10,6 +10,7 @@ from twisted.internet.protocol import ServerFactory
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from filebody.clock import monotonic
 from filebody.errors import UsageError
 from filebody.receiver import _tls
 from filebody.receiver._connection import Connection
@@ -78,6 +79,8 @@ class Receiver:
         self.url = ""
         self.port = 0
         self._config = config
+        # A wall clock that is set must neither end transfers nor keep them from ending.
+        reactor = cast("PosixReactorBase", monotonic(reactor))
         self._reactor = reactor
         self._workers = Workers(reactor)
         self._site = Site(

@@ -14,11 +14,11 @@ import os
 import re
 import secrets
 import threading
-import time
 from typing import TYPE_CHECKING, Final
 
 import attrs
 
+from filebody.receiver._ages import Ages
 from filebody.receiver._os_errors import translated
 from filebody.receiver._prefix import Prefix
 from filebody.receiver._quota import Quota
@@ -38,8 +38,11 @@ ID_BYTES: Final = 24
 _RECORD: Final = re.compile(r"([A-Za-z0-9_-]{32})\.json")
 # How long it can be asked what became of an upload that has ended well.
 _REMEMBERED_SECONDS: Final = 24 * 60 * 60.0
+# A client that sends without knowing the length, as from a pipe, comes back soon or never.
+_UNKNOWN_LENGTH_SECONDS: Final = 24 * 60 * 60.0
 # So many do not come by honest clients; each costs a block or two of the disk.
 _MAX_UPLOADS: Final = 10_000
+_MAX_RECORDS: Final = 50_000
 
 
 @attrs.frozen(kw_only=True)
@@ -51,6 +54,8 @@ class State:
         record: What is known of it.
         offset: How many bytes of it are kept.
         expires: When it goes, in seconds since the epoch.
+        left_seconds: How long until then.
+        age_seconds: How long ago it was written to.
         is_new: Whether its file has got its name just now.
     """
 
@@ -58,6 +63,8 @@ class State:
     record: Record
     offset: int
     expires: float
+    left_seconds: float
+    age_seconds: float
     is_new: bool = False
 
 
@@ -67,11 +74,15 @@ class Shelf:
     Args:
         root: That directory.
         placement: Where finished files get their names.
-        quota: How many bytes unfinished uploads may have or announce together; None for any.
+        quota: How many bytes records, and unfinished uploads, may have or announce together; None
+            for any.
         expire_after_seconds: How long after its last byte an upload is kept; what became of it is
             remembered for a day at most.
         is_synced: Whether what is told to a client survives a power cut.
-        now: The time in seconds since the epoch.
+        ages: The ages of uploads.
+
+    Attributes:
+        make_room: Called with a number of bytes where so many do not fit; they may fit then.
     """
 
     def __init__(
@@ -82,36 +93,48 @@ class Shelf:
         quota: int | None,
         expire_after_seconds: float,
         is_synced: bool,
-        now: Callable[[], float] = time.time,
+        ages: Ages | None = None,
     ) -> None:
         self.placement = placement
         self.is_synced = is_synced
         self.files = UploadFiles(root, is_synced=is_synced)
         self._quota = Quota(quota)
         self._expire_after_seconds = expire_after_seconds
-        self._now = now
+        self._ages = ages or Ages()
+        self.make_room: Callable[[int], object] = lambda _: None
         self._lock = threading.Lock()
         self._prefixes: dict[str, Prefix] = {}
 
-    def open(self) -> None:
-        """Take stock of what an earlier receiver has left."""
+    def open(self) -> list[str]:
+        """Take stock of what an earlier receiver has left; returns records that make no sense."""
+        left_aside = []
         for name in self.files.names():
             if upload_id := upload_of(name):
-                with contextlib.suppress(Refusal):
+                try:
                     self._count(self.state(upload_id))
+                except Refusal as refusal:
+                    if refusal.status != 410:
+                        left_aside.append(name)
+        return left_aside
 
     def close(self) -> None:
         """Remove the directory if there is nothing in it."""
         self.files.close()
 
+    def has_room(self, size_bytes: int) -> bool:
+        """Say whether so many bytes fit into the quota and on the disk."""
+        return self._quota.has_room(size_bytes) and self.placement.has_room(size_bytes)
+
     def create(self, record: Record) -> State:
         """Make an empty upload.
 
         Raises:
-            Refusal: 507 where it does not fit into the quota or on the disk; 409 or 412 where its
-                name is taken; 503 where there are too many.
+            Refusal: 413 where it can never fit into the quota, 507 where it does not fit now, 409
+                or 412 where its name is taken, 503 where there are too many.
         """
         upload_id = secrets.token_urlsafe(ID_BYTES)
+        if not self.has_room((record.length or 0) + len(dumped(upload_id, record))):
+            self.make_room((record.length or 0) + len(dumped(upload_id, record)))
         with self._creating(upload_id, record):
             self.placement.check_room(record.length)
             self.reserve(upload_id, record.length or 0)
@@ -130,12 +153,15 @@ class Shelf:
 
     @contextlib.contextmanager
     def _creating(self, upload_id: str, record: Record) -> Iterator[None]:
-        if len(self._quota) >= _MAX_UPLOADS:
+        if self._quota.records >= _MAX_RECORDS:
+            self.make_room(0)
+        if self._quota.uploads >= _MAX_UPLOADS or self._quota.records >= _MAX_RECORDS:
             raise Refusal(503, "too many uploads are unfinished here", [("Retry-After", "3600")])
         with translated(record.name):
             if record.name:
                 self.placement.check_free(record.name, record.taken_status)
             try:
+                self._quota.reserve_record(upload_id, len(dumped(upload_id, record)))
                 yield
                 self.save(upload_id, record)
             except BaseException:
@@ -155,18 +181,22 @@ class Shelf:
             return self._state(upload_id)
 
     def _state(self, upload_id: str) -> State:
-        kept_seconds = self._expire_after_seconds
+        name = f"{upload_id}.json"
         try:
-            content, touched = self.files.read(f"{upload_id}.json")
+            content, touched = self.files.read(name)
             record = loaded(upload_id, content)
         except (FileNotFoundError, ValueError) as error:
             raise _unknown() from error
+        kept_seconds = self._expire_after_seconds
+        if record.length is None:
+            kept_seconds = min(kept_seconds, _UNKNOWN_LENGTH_SECONDS)
         part = self.files.status(f"{upload_id}.part")
         if record.is_stored or record.joined_into is not None:
             offset = record.ending.size_bytes if record.ending else record.length or 0
             if part is None:
                 kept_seconds = min(kept_seconds, _REMEMBERED_SECONDS)
         elif part is not None:
+            name = f"{upload_id}.part"
             offset, touched = part.st_size, part.st_mtime
             if record.unverified_from is not None:
                 offset = min(offset, record.unverified_from)
@@ -176,10 +206,28 @@ class Shelf:
             offset = 0
         else:
             raise _unknown()
-        expires = touched + kept_seconds
-        if expires < self._now():
+        age_seconds = self._ages.age(upload_id, touched)
+        if age_seconds > kept_seconds:
             raise Refusal(410, "this upload was not gone on with for too long")
-        return State(upload_id=upload_id, record=record, offset=offset, expires=expires)
+        self._correct(upload_id, name, touched, age_seconds)
+        return State(
+            upload_id=upload_id,
+            record=record,
+            offset=offset,
+            expires=self._ages.now() + kept_seconds - age_seconds,
+            left_seconds=kept_seconds - age_seconds,
+            age_seconds=age_seconds,
+        )
+
+    def _correct(self, upload_id: str, name: str, touched: float, age_seconds: float) -> None:
+        """After the clock was set, write down the age by the new clock, for a later receiver."""
+        corrected = self._ages.corrected(touched, age_seconds)
+        if corrected is not None:
+            with contextlib.suppress(OSError):
+                self.files.stamp(name, corrected)
+                found = self.files.status(name)
+                if found is not None:
+                    self._ages.correct(upload_id, found.st_mtime)
 
     def save(self, upload_id: str, record: Record) -> None:
         """Replace a record as a whole, or leave the one that is there.
@@ -187,14 +235,19 @@ class Shelf:
         Raises:
             OSError: The disk is full or failed.
         """
-        temporary = self._name(upload_id, "new")
-        self.files.replace(f"{upload_id}.json", dumped(upload_id, record), temporary=temporary)
+        temporary, content = self._name(upload_id, "new"), dumped(upload_id, record)
+        self.files.replace(f"{upload_id}.json", content, temporary=temporary)
+        self._quota.count_record(upload_id, len(content))
 
     def remove(self, upload_id: str) -> None:
         """Forget an upload, whatever there is of it."""
         self.release(upload_id)
-        for suffix in ("json", "new", "part"):
+        # The record last: where it cannot be removed, the upload can be removed another time.
+        for suffix in ("new", "part", "json"):
             self.files.unlink(f"{upload_id}.{suffix}")
+            self._ages.forget(f"{upload_id}.{suffix}")
+        self._quota.forget(upload_id)
+        self._ages.forget(upload_id)
 
     def remove_part(self, upload_id: str) -> None:
         """Remove the bytes alone."""
@@ -220,7 +273,7 @@ class Shelf:
         """Count an upload with so many bytes, if it is not counted with more.
 
         Raises:
-            Refusal: 507 where that is more than the quota.
+            Refusal: 413 where that is more than the quota, 507 where others have it.
         """
         self._quota.reserve(upload_id, size_bytes)
 
@@ -255,11 +308,12 @@ class Shelf:
         information = self.files.status(name)
         if information is None:
             return False
-        return information.st_mtime + self._expire_after_seconds < self._now()
+        return self._ages.age(name, information.st_mtime) > self._expire_after_seconds
 
     def _count(self, state: State) -> None:
         """Count what an earlier receiver has left."""
         record = state.record
+        self._quota.count_record(state.upload_id, len(dumped(state.upload_id, record)))
         has_part = self.files.status(f"{state.upload_id}.part") is not None
         if record.is_stored or (record.joined_into is not None and not has_part):
             return

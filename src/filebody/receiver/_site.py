@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from filebody.receiver._backlog import Backlog
 from filebody.receiver._holds import Holds
+from filebody.receiver._room import RoomMaker
 from filebody.receiver._shelf import Shelf
 
 if TYPE_CHECKING:
@@ -74,7 +75,9 @@ class Site:
             expire_after_seconds=config.expire_after_seconds,
             is_synced=config.fsync,
         )
-        self.shelf.open()
+        self.shelf.make_room = self.store.make_room = RoomMaker(self.shelf, self.holds.held)
+        for name in self.shelf.open():
+            _log.warn("filebody receiver: the record {name} is left aside", name=name)
 
     def close(self) -> None:
         """Close both; for a worker thread."""

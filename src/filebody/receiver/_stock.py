@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sweep", "unfinished"]
 
-_GONE: Final = frozenset({404, 410})
+
 _STRAY: Final = re.compile(r"([A-Za-z0-9_-]{32})\.(?:part|new)")
 
 
@@ -44,8 +44,9 @@ def sweep(shelf: Shelf, held: Collection[str]) -> int:
             try:
                 shelf.state(upload_id)
             except Refusal as refusal:
-                if refusal.status not in _GONE or not shelf.is_old(name):
-                    continue  # what was made just now may not have its record yet
+                # What was made just now may not have its record yet.
+                if refusal.status != 410 and not (refusal.status == 404 and shelf.is_old(name)):
+                    continue
                 shelf.remove(upload_id)
                 removed.add(upload_id)
     return len(removed)

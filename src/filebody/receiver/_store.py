@@ -24,13 +24,14 @@ from filebody.receiver._staging import Staging, remove_stale
 from filebody.receiver._writing import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from filebody.receiver._names import Name
 
 __all__ = ["Incoming", "Store", "StoredFile"]
 
 _REREAD_BYTES: Final = 1024 * 1024
+_LEAST_BYTES: Final = 1
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +53,7 @@ class Store:
 
     Attributes:
         directory: The same, absolute.
+        make_room: Called with a number of bytes where so many do not fit; they may fit then.
         root: The open directory; from `open` on.
         staging: Where files are until they are whole; from `open` on.
         placement: Where finished files get their names; from `open` on.
@@ -59,6 +61,7 @@ class Store:
 
     def __init__(self, directory: Path, *, overwrite: bool = False) -> None:
         self.directory = Path(os.path.abspath(directory))
+        self.make_room: Callable[[int], object] = lambda _: None
         self._overwrite = overwrite
         self.root: Root
         self.staging: Staging
@@ -111,6 +114,8 @@ class Store:
         taken_status = self.taken_status(create_only)
         with translated(name):
             self.placement.check_free(name, taken_status)
+            if not self.placement.has_room(length or 0):
+                self.make_room(length or _LEAST_BYTES)
             self.placement.check_room(length)
             descriptor, temporary = self.staging.create()
         return Incoming(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
@@ -23,9 +23,12 @@ __all__ = ["Sweeper"]
 
 _log = Logger()
 
+# Each look also writes ages down anew after the wall clock was set.
+_LONGEST_SECONDS: Final = 600.0
+
 
 class Sweeper:
-    """Looks through the shelf at the start, and then at least hourly.
+    """Looks through the shelf at the start, and then at least every ten minutes.
 
     Args:
         site: Whose.
@@ -41,7 +44,7 @@ class Sweeper:
     def start(self) -> None:
         """Begin."""
         expire_after_seconds = self._site.config.expire_after_seconds
-        self._looking.start(min(max(expire_after_seconds / 4, 1.0), 3600.0))
+        self._looking.start(min(max(expire_after_seconds / 4, 1.0), _LONGEST_SECONDS))
 
     def stop(self) -> None:
         """End, after the call under way."""

@@ -91,14 +91,18 @@ def create_of(
     Raises:
         Refusal: 400, 411, 413 or 415.
     """
-    size = length_of(request, config.max_size) if _has_content(request) else 0
+    size = length_of(request, config.max_upload_size) if _has_content(request) else 0
     value = field(request, b"upload-concat")
     concat = None if value is None else _read(parse_concat, value)
     length = _length_of(request, must=concat is None or not concat.is_final)
     if concat is not None and concat.is_final and (length is not None or size != 0):
         raise Refusal(400, "what is made of parts has neither a length of its own nor a body")
-    if config.max_size is not None and length is not None and length > config.max_size:
-        raise too_large(config.max_size)
+    if (
+        config.max_upload_size is not None
+        and length is not None
+        and length > config.max_upload_size
+    ):
+        raise too_large(config.max_upload_size)
     if size != 0:
         _check_media_type(request)
     if size is not None and length is not None and size > length:
@@ -147,7 +151,7 @@ def append_of(request: h11.Request, config: ReceiverConfig, upload_id: str) -> A
     return Append(
         upload_id=upload_id,
         offset=_read(parse_tus_size, value),
-        size_bytes=length_of(request, config.max_size),
+        size_bytes=length_of(request, config.max_upload_size),
         length=_length_of(request, must=False),
         completes=None,
         checks=checks_of(request.headers),
