@@ -2,11 +2,12 @@
 
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import started
+from tests.cli.command import receiving, started
 from tests.cli.server import Peer, serving
 
 SIZE = 32 * 1024 * 1024
@@ -158,5 +159,23 @@ def test_the_digest_finds_a_rewrite_whose_time_was_set_back(file: Path) -> None:
         gate.may_read.set()
         outcome = running.end()
     assert outcome.code == 26
-    assert "its content" in outcome.error
+    assert "file changed while it was being sent" in outcome.error
     assert not server.requests[0].is_complete
+
+
+def test_a_pipe_in_the_place_of_a_file_that_is_sent_resumably(file: Path) -> None:
+    """Nothing waits for a writer: neither the sending, nor the digest that follows it."""
+    os.truncate(file, 4 << 20)
+    with (
+        receiving(file.parent / "inbox") as (_, url),
+        started("send", "file", url, "--limit-rate", "2M", cwd=file.parent) as running,
+    ):
+        deadline = time.monotonic() + 30
+        while not list((file.parent / "inbox").rglob("*.part")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        file.unlink()
+        os.mkfifo(file)
+        outcome = running.end()
+    assert outcome.code == 26
+    assert "file changed while it was being sent" in outcome.err

@@ -303,3 +303,47 @@ def test_nohup_is_respected(tmp_path: Path) -> None:
         running.process.stdin.close()  # type: ignore[union-attr]
         assert running.end().code == 0
     assert (tmp_path / "received" / "x").read_bytes() == b"all of it"
+
+
+STUCK = """
+import sys, threading
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
+from filebody.cli import _loop
+
+_loop._LEAVE_SECONDS = 1
+
+async def job(reactor):
+    stuck = deferToThread(threading.Event().wait)  # as a read of a dead file system
+    print("begun", flush=True)
+    if sys.argv[1] == "is over":
+        return 7
+    await stuck
+
+sys.exit(_loop.run(job, on_signal=lambda number: None, debug=False))
+"""
+
+
+@pytest.mark.parametrize(("state", "code"), [("is over", 7), ("goes on", 143)])
+def test_a_thread_that_does_not_come_back_holds_nothing(
+    state: str, code: int, tmp_path: Path
+) -> None:
+    with (
+        dispositions(),
+        subprocess.Popen(
+            [sys.executable, "-c", STUCK, state],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment(home=tmp_path),
+        ) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert process.stdout.readline() == b"begun\n"
+            if code == 143:
+                process.terminate()
+            assert process.wait(30) == code
+            assert b"does not answer" in process.stderr.read()
+        finally:
+            process.kill()

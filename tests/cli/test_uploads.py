@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import attrs
 import pytest
 
 from filebody.resumable import Checkpoint, Checkpoints, Held, Part, Protocol, SourceIdentity
+from filebody.resumable._checkpoint import upload_id
 from tests.cli.command import STATE, Running, receiving, run, run_here, started
 from tests.cli.test_resume import SIZE, cut_off, large, listed
 
@@ -48,8 +50,8 @@ def test_they_are_listed(tmp_path: Path, begun: Begun) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     heading, first, second = outcome.out.splitlines()
     assert heading.split() == ["ID", "CONFIRMED", "BEGUN", "WHAT"]
-    for line, upload_id, name in ((first, begun.ids[0], "a"), (second, begun.ids[1], "b")):
-        assert line.startswith(upload_id)
+    for line, begun_id, name in ((first, begun.ids[0], "a"), (second, begun.ids[1], "b")):
+        assert line.startswith(begun_id)
         assert " of 5.7 MiB (" in line
         assert line.endswith(f"{tmp_path}/large to {begun.url}{name}")
     for facts in listed(tmp_path):
@@ -129,7 +131,7 @@ def test_interrupted_resume(tmp_path: Path, begun: Begun) -> None:
     assert len(listed(tmp_path)) == 2
 
 
-def kept(directory: Path, upload_id: str, url: str) -> Checkpoint:
+def kept(directory: Path, url: str) -> Checkpoint:
     source = directory / "source"
     source.write_bytes(b"source")
     held = Held(
@@ -141,7 +143,7 @@ def kept(directory: Path, upload_id: str, url: str) -> Checkpoint:
         sent=3,
     )
     checkpoint = Checkpoint(
-        id=upload_id,
+        id=upload_id(str(source), url),
         source=str(source),
         url=url,
         method="PUT",
@@ -157,17 +159,22 @@ def kept(directory: Path, upload_id: str, url: str) -> Checkpoint:
 
 @pytest.mark.parametrize("command", ["resume", "cancel"])
 def test_what_makes_no_sense(command: str, tmp_path: Path) -> None:
-    kept(tmp_path, "a1b2", "http://one.example/")
-    kept(tmp_path, "a1c3", "http://other.example/")
+    one = kept(tmp_path, "http://one.example/").id
+    source = str(tmp_path / "source")
+    urls = [f"http://other.example/{number}" for number in range(500)]
+    other = kept(
+        tmp_path, next(url for url in urls if upload_id(source, url).startswith(one[0]))
+    ).id
+    assert other != one
     for arguments, words in (
         ([], "name uploads by their ID, or all by --all"),
-        (["--all", "a1b2"], "name uploads by their ID, or all by --all"),
-        (["ff"], "no unfinished upload is called 'ff': filebody uploads lists them"),
+        (["--all", one], "name uploads by their ID, or all by --all"),
+        (["xy"], "no unfinished upload is called 'xy': filebody uploads lists them"),
         ([""], "no unfinished upload is called ''"),
-        (["a1"], "'a1' may be a1b2 or a1c3: write more of it"),
-        (["--all", "--token", "t"], "different servers (http://one.example, http://other.example)"),
+        ([one[0]], f"{one[0]!r} may be {' or '.join(sorted([one, other]))}: write"),
+        (["--all", "--token", "t"], "different servers (http://"),
         (["--all", "-H", "A: b"], "different servers"),
-        (["a1b2", "--proxy", "ftp://h"], "proxy"),
+        ([one, "--proxy", "ftp://h"], "proxy"),
     ):
         outcome = run_here("uploads", command, *arguments, cwd=tmp_path)
         assert (outcome.code, outcome.out) == (2, "")
@@ -197,12 +204,12 @@ def test_what_another_process_has_finished_is_not_begun_again(tmp_path: Path, la
 
 
 def test_where_nothing_can_be_written(tmp_path: Path) -> None:
-    kept(tmp_path, "a1b2", "http://127.0.0.1:9/")
-    (tmp_path / STATE / "filebody" / "uploads" / "a1b2.lock").mkdir()
-    assert "a1b2" in run("uploads", cwd=tmp_path).out
-    outcome = run("uploads", "cancel", "a1b2", cwd=tmp_path)
+    name = kept(tmp_path, "http://127.0.0.1:9/").id
+    (tmp_path / STATE / "filebody" / "uploads" / f"{name}.lock").mkdir()
+    assert name in run("uploads", cwd=tmp_path).out
+    outcome = run("uploads", "cancel", name, cwd=tmp_path)
     assert outcome.code == 2
-    assert "cannot cancel a1b2" in outcome.error
+    assert f"cannot cancel {name}" in outcome.error
     assert "cannot write to " in outcome.error
 
 
@@ -213,7 +220,7 @@ def test_json_of_what_is_done_stands_behind_it(tmp_path: Path) -> None:
 
 
 def test_what_has_expired_is_said(tmp_path: Path) -> None:
-    kept(tmp_path, "a1b2", "http://one.example/?X-Amz-Signature=secret")
+    kept(tmp_path, "http://one.example/?X-Amz-Signature=secret")
     outcome = run_here("uploads", cwd=tmp_path)
     assert "3 B of 6 B (50%)" in outcome.out
     assert " d ago" in outcome.out
@@ -224,7 +231,7 @@ def test_what_has_expired_is_said(tmp_path: Path) -> None:
 
 
 def test_a_look_keeps_nobody_out(tmp_path: Path) -> None:
-    kept(tmp_path, "a1b2", "http://one.example/")
+    kept(tmp_path, "http://one.example/")
     with mock.patch.object(Checkpoints, "lock", side_effect=AssertionError("it was taken")):
         assert run_here("uploads", cwd=tmp_path).code == 0
 
@@ -243,3 +250,27 @@ def test_help(command: tuple[str, ...], tmp_path: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert "Examples:" in outcome.out
     assert "--json" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 200_000, '{"format": 1e999}', None], ids=["nested", "infinite", "fifo"]
+)
+def test_a_damaged_one_is_told_and_left_aside(content: str | None, tmp_path: Path) -> None:
+    name = kept(tmp_path, "http://one.example/").id
+    damaged = tmp_path / STATE / "filebody" / "uploads" / "aa.json"
+    if content is None:
+        os.mkfifo(damaged)
+    else:
+        damaged.write_text(content)
+    outcome = run_here("uploads", cwd=tmp_path)
+    assert outcome.code == 0
+    assert f"left aside: {damaged}" in outcome.error
+    assert name in outcome.out
+
+
+def test_a_directory_that_others_can_write_to(tmp_path: Path) -> None:
+    kept(tmp_path, "http://one.example/")
+    (tmp_path / STATE / "filebody" / "uploads").chmod(0o777)
+    outcome = run_here("uploads", cwd=tmp_path)
+    assert outcome.code == 2
+    assert "other users can write to it: chmod go-w" in outcome.error

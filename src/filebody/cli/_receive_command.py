@@ -160,5 +160,9 @@ def receive(**given: Any) -> int:
     )
     receiving = Receiving(config, screen, quiet=given["quiet"], as_json=given["as_json"])
     return run_loop(
-        receiving.run, on_signal=receiving.on_signal, on_log=screen.error, debug=given["debug"]
+        receiving.run,
+        on_signal=receiving.on_signal,
+        on_log=screen.error,
+        leaves=False,
+        debug=given["debug"],
     )

@@ -25,7 +25,7 @@ _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 def show_uploads(screen: Screen, *, as_json: bool) -> int:
     """List them, the oldest first; returns the exit code."""
     store = Checkpoints()
-    found = _all(store)
+    found = _all(store, screen)
     if as_json:
         for checkpoint in found:
             screen.out_json(_facts(checkpoint, _trouble(checkpoint, store)))
@@ -79,7 +79,7 @@ def chosen(
     names, is_all = given["names"], given["is_all"]
     if bool(names) == is_all:
         raise UsageError("name uploads by their ID, or all by --all; filebody uploads lists them")
-    found = _all(store)
+    found = _all(store, screen)
     if not is_all:
         found = list(dict.fromkeys(_one(name, found) for name in names))
     if not found:
@@ -100,8 +100,10 @@ def _check_one_origin(given: Mapping[str, Any], targets: Iterable[Target]) -> No
         )
 
 
-def _all(store: Checkpoints) -> Sequence[Checkpoint]:
+def _all(store: Checkpoints, screen: Screen) -> Sequence[Checkpoint]:
     try:
+        for path in store.damaged():
+            screen.err(f"filebody: left aside: {one_line(str(path))} is no upload; remove it")
         return store.all()
     except OSError as error:
         raise UsageError(f"cannot read {store.directory}: {error.strerror}") from error
@@ -125,7 +127,7 @@ def _source_of(checkpoint: Checkpoint) -> FileSource:
 
 def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
     """Why it cannot be resumed as it is, or ""; for people."""
-    if _is_held(checkpoint, store):
+    if store.is_held(checkpoint.id):
         return "being sent now"
     try:
         now = os.stat(checkpoint.source)
@@ -137,20 +139,6 @@ def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
     if checkpoint.expires_at is not None and checkpoint.expires_at < time.time():
         return "expired at the server: it will begin anew"
     return ""
-
-
-def _is_held(checkpoint: Checkpoint, store: Checkpoints) -> bool:
-    """Whether a process is at it."""
-    # Without its file nobody has the lock, and who begins just now is not to be kept out by a look.
-    if not (store.directory / f"{checkpoint.id}.lock").exists():
-        return False
-    try:
-        lock = store.lock(checkpoint.id)
-        is_free = lock.acquire()
-    except OSError:
-        return False
-    lock.release()
-    return not is_free
 
 
 def _share(checkpoint: Checkpoint) -> str:

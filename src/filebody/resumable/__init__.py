@@ -1,6 +1,7 @@
 """Uploads that survive failures: tus 1.0 and the IETF's Resumable Uploads for HTTP."""
 
-from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, Prefix
+from filebody.resumable._checkpoint import Checkpoint, Part, Prefix
+from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._driver import cancel, discover, upload
 from filebody.resumable._identity import SourceIdentity
 from filebody.resumable._notice import Notice, NoticeKind

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import attrs
 
 from filebody.errors import BodyReadError
-from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, upload_id
+from filebody.resumable._checkpoint import Checkpoint, Part, upload_id
+from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._identity import Likeness, SourceIdentity, hash_range
 from filebody.resumable._lock import FileLock
 
@@ -125,6 +126,9 @@ def look(
     if not lock.acquire():
         return Found(lock=lock, is_locked=False, checkpoint=fresh)
     try:
+        if store.is_damaged(name):
+            why = "what was kept of an earlier upload cannot be read"
+            return Found(lock=lock, is_locked=True, checkpoint=fresh, why_anew=why)
         return _compare(lock, fresh, store.load(name), verify, is_abandoned)
     except BaseException:
         lock.release()

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import math
 import os
-from collections.abc import Sequence
-from pathlib import Path
+import re
 from typing import Any, Self
 
 import attrs
 
 from filebody.errors import UsageError
-from filebody.resumable._identity import SourceIdentity
-from filebody.resumable._lock import FileLock
+from filebody.resumable._identity import SourceIdentity, count_of
 from filebody.resumable._state import Held
 from filebody.resumable._values import Protocol
-from filebody.wire import parse_target
+from filebody.wire import CHECKSUM_ALGORITHMS, parse_target
 
-__all__ = ["Checkpoint", "Checkpoints", "Part", "Prefix", "default_directory", "upload_id"]
+__all__ = ["Checkpoint", "Part", "Prefix", "upload_id"]
 
 _FORMAT = 1
+_METHOD = re.compile(r"[A-Za-z]{1,32}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+# The year 9999; what is later cannot be shown as a date.
+_LATEST_SECONDS = 253_402_300_799.0
 
 
 @attrs.frozen
@@ -61,7 +60,7 @@ class Checkpoint:
 
     Attributes:
         id: Its name among the others; from the source and the URL.
-        source: The path of the file.
+        source: The path of the file, or the name of a stream.
         url: Where it goes, without credentials.
         method: Of the request that creates it, where that can be chosen.
         identity: What the file was.
@@ -69,6 +68,8 @@ class Checkpoint:
         created_at: When it was begun, in seconds since 1970.
         updated_at: When this was written.
         expires_at: When the server forgets it, or None if it does not say.
+        stream: A random word for what can be read once only and cannot be resumed by another
+            process; "" for a file. Its checkpoint serves to have the server delete its part.
     """
 
     id: str
@@ -80,6 +81,12 @@ class Checkpoint:
     created_at: float
     updated_at: float
     expires_at: float | None = None
+    stream: str = ""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is of a stream: another process can only cancel it."""
+        return bool(self.stream)
 
     @property
     def protocol(self) -> Protocol | None:
@@ -109,168 +116,118 @@ class Checkpoint:
         """
         if facts["format"] != _FORMAT:
             raise ValueError(f"format {facts['format']} is not known")
-        expires_at = facts["expires_at"]
-        source = str(facts["source"])
-        if "\0" in source:
-            raise ValueError("no file has such a path")
-        return cls(
-            id=str(facts["id"]),
-            source=source,
+        expires_at, stream = facts["expires_at"], facts.get("stream", "")
+        found = cls(
+            id=_text(facts["id"]),
+            source=_source(facts["source"]),
+            stream=_text(stream),
             url=_url(facts["url"]),
-            method=str(facts["method"]),
+            method=_method(facts["method"]),
             identity=SourceIdentity.from_json(facts["identity"]),
-            parts=tuple(_part(part) for part in facts["parts"]),
+            parts=tuple(_part(part, is_stream=bool(stream)) for part in facts["parts"]),
             created_at=_time(facts["created_at"]),
             updated_at=_time(facts["updated_at"]),
             expires_at=None if expires_at is None else _time(expires_at),
         )
+        found._check()
+        return found
+
+    def _check(self) -> None:
+        """See to it that its facts belong together.
+
+        Raises:
+            ValueError: They do not.
+        """
+        if self.id != upload_id(self.source, self.url, self.stream):
+            raise ValueError("the name belongs to another file or URL")
+        if not self.parts or (self.is_stream and len(self.parts) > 1):
+            raise ValueError("there is no such number of parts")
+        ends = [0, *(part.stop for part in self.parts)]
+        if [part.start for part in self.parts] != ends[:-1]:
+            raise ValueError("the parts do not follow each other")
+        if not self.is_stream and ends[-1] != self.identity.size:
+            raise ValueError("the parts are not the whole file")
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not a text")
+    return value
+
+
+def _source(value: Any) -> str:
+    source = _text(value)
+    if "\0" in source:
+        raise ValueError("no file has such a path")
+    os.fsencode(source)  # raises where no file can have such a name
+    return source
+
+
+def _method(value: Any) -> str:
+    method = _text(value)
+    if not _METHOD.fullmatch(method):
+        raise ValueError("not a method")
+    return method
 
 
 def _time(value: Any) -> float:
     seconds = float(value)
-    if not math.isfinite(seconds):
+    if not 0 <= seconds <= _LATEST_SECONDS:  # NaN is neither
         raise ValueError("no time")
     return seconds
 
 
 def _url(value: Any) -> str:
     try:
-        return parse_target(str(value)).url
+        return parse_target(_text(value)).url
     except UsageError as error:
         raise ValueError(str(error)) from error
 
 
-def _part(facts: Any) -> Part:
+def _part(facts: Any, *, is_stream: bool) -> Part:
     held, prefix = facts["held"], facts["prefix"]
-    return Part(
-        start=int(facts["start"]),
-        stop=int(facts["stop"]),
+    part = Part(
+        start=count_of(facts["start"]),
+        stop=count_of(facts["stop"]),
         held=None if held is None else _held(held),
-        prefix=None if prefix is None else Prefix(int(prefix["bytes"]), str(prefix["sha256"])),
+        prefix=None if prefix is None else _prefix(prefix),
     )
+    length = part.stop - part.start
+    if length < 0 or (part.prefix is not None and part.prefix.bytes > length):
+        raise ValueError("a part of no such length")
+    if part.held is not None and not is_stream and part.held.sent > length:
+        raise ValueError("more was sent of a part than it has")
+    return part
+
+
+def _prefix(facts: Any) -> Prefix:
+    sha256 = _text(facts["sha256"])
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError("not a digest")
+    return Prefix(count_of(facts["bytes"]), sha256)
 
 
 def _held(facts: Any) -> Held:
-    checksum = facts["checksum"]
-    return Held(
+    checksum, limit = facts["checksum"], facts.get("append_limit")
+    held = Held(
         upload_url=_url(facts["upload_url"]),
         protocol=Protocol(facts["protocol"]),
-        interop_version=int(facts["interop_version"]),
-        checksum=None if checksum is None else str(checksum),
-        confirmed=int(facts["confirmed"]),
-        sent=int(facts["sent"]),
+        interop_version=count_of(facts["interop_version"]),
+        checksum=None if checksum is None else _text(checksum),
+        confirmed=count_of(facts["confirmed"]),
+        sent=count_of(facts["sent"]),
+        append_limit=None if limit is None else count_of(limit),
     )
+    if held.protocol not in {Protocol.TUS, Protocol.IETF} or held.append_limit == 0:
+        raise ValueError("not an upload that can be resumed")
+    if held.checksum is not None and held.checksum not in CHECKSUM_ALGORITHMS:
+        raise ValueError("an algorithm that is not known")
+    if held.confirmed > held.sent:
+        raise ValueError("more is confirmed than was sent")
+    return held
 
 
-def default_directory() -> Path:
-    """Where programs keep what they need over restarts.
-
-    Source: XDG Base Directory Specification, XDG_STATE_HOME.
-    """
-    told = os.environ.get("XDG_STATE_HOME", "")
-    if os.path.isabs(told):
-        return Path(told) / "filebody" / "uploads"
-    try:
-        home = Path.home()
-    except RuntimeError:  # a user without a name, as in a container: it is what POSIX takes then
-        home = Path("/")
-    return home / ".local" / "state" / "filebody" / "uploads"
-
-
-def upload_id(source: str, url: str) -> str:
-    """The name of the upload of a file to a URL."""
-    return hashlib.sha256(f"{source}\0{url}".encode("utf-8", "surrogateescape")).hexdigest()[:16]
-
-
-class Checkpoints:
-    """A directory of checkpoints. Every method may block on the disk.
-
-    A file there tells who can read it where an upload can be gone on with, so that nobody else
-    can read it; it has no password and none of the fields that were sent.
-
-    Args:
-        directory: Where; made when the first one is written. See `default_directory`.
-    """
-
-    def __init__(self, directory: str | os.PathLike[str] | None = None) -> None:
-        self.directory = default_directory() if directory is None else Path(directory)
-
-    def all(self) -> Sequence[Checkpoint]:
-        """All that can be read, the oldest first."""
-        try:
-            names = os.listdir(self.directory)
-        except FileNotFoundError:
-            return []
-        stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-        found = []
-        for stem in stems:
-            with contextlib.suppress(OSError):  # what somebody else has put there
-                checkpoint = self.load(stem) if stem.isalnum() else None
-                if checkpoint is not None:
-                    found.append(checkpoint)
-        return sorted(found, key=lambda checkpoint: checkpoint.created_at)
-
-    def load(self, name: str) -> Checkpoint | None:
-        """The checkpoint of that name; None if there is none, or one that makes no sense.
-
-        Raises:
-            OSError: It cannot be read.
-        """
-        path = self._path(name)
-        try:
-            checkpoint = Checkpoint.from_json(json.loads(path.read_bytes()))
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return checkpoint if checkpoint.id == name else None
-
-    def find(self, source: str | os.PathLike[str], url: str) -> Checkpoint | None:
-        """The checkpoint of a file that goes to a URL, if there is one.
-
-        Raises:
-            UsageError: That is no URL.
-            OSError: It cannot be read.
-        """
-        name = upload_id(os.path.realpath(os.fspath(source)), parse_target(url).url)
-        return self.load(name)
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write it so that either this or what was there before survives a crash.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        self._make_directory()
-        path = self._path(checkpoint.id)
-        part = path.with_suffix(".part")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
-        descriptor = os.open(part, flags, 0o600)
-        with open(descriptor, "w", encoding="utf-8") as file:
-            json.dump(checkpoint.to_json(), file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(part, path)
-        self._sync_directory()
-
-    def remove(self, name: str) -> None:
-        """Forget it; one that is not there is no error."""
-        self._path(name).unlink(missing_ok=True)
-
-    def lock(self, name: str) -> FileLock:
-        """A lock for whoever works on that upload; not yet held."""
-        self._make_directory()
-        return FileLock(self._path(name).with_suffix(".lock"))
-
-    def _path(self, name: str) -> Path:
-        if not name.isalnum():
-            raise ValueError(f"{name!r} is not the name of an upload")
-        return self.directory / f"{name}.json"
-
-    def _make_directory(self) -> None:
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    def _sync_directory(self) -> None:
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def upload_id(source: str, url: str, stream: str = "") -> str:
+    """The name of the upload of a file to a URL; of a stream a new one each time."""
+    of = f"{source}\0{url}" + (f"\0{stream}" if stream else "")
+    return hashlib.sha256(of.encode("utf-8", "surrogateescape")).hexdigest()[:16]

@@ -13,7 +13,8 @@ from filebody.body import as_body
 from filebody.errors import UploadLocked, UsageError
 from filebody.progress import Progress
 from filebody.resumable._ask import ask
-from filebody.resumable._checkpoint import Checkpoint, Checkpoints
+from filebody.resumable._checkpoint import Checkpoint
+from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._notice import Notice
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._threads import in_thread

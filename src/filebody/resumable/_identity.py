@@ -11,12 +11,14 @@ import attrs
 
 from filebody.body import open_regular
 
-__all__ = ["Likeness", "SourceIdentity", "hash_range"]
+__all__ = ["Likeness", "SourceIdentity", "count_of", "hash_range"]
 
 # So many blocks of so many bytes are looked at, spread over the file, its ends among them.
 _SAMPLES = 64
 _SAMPLE_BYTES = 4096
 _PIECE_BYTES = 1 << 20
+# Inodes have 64 bits, sizes 63.
+_MOST = 1 << 64
 
 
 class Likeness(enum.Enum):
@@ -87,15 +89,18 @@ class SourceIdentity:
 
         Raises:
             KeyError: Something is missing.
-            ValueError: Something is not what it should be.
+            TypeError, ValueError: Something is not what it should be.
         """
+        samples = facts["samples"]
+        if not isinstance(samples, str):
+            raise TypeError("not a digest")
         return cls(
-            size=int(facts["size"]),
-            mtime_ns=int(facts["mtime_ns"]),
-            ctime_ns=int(facts["ctime_ns"]),
-            inode=int(facts["inode"]),
-            device=int(facts["device"]),
-            samples=str(facts["samples"]),
+            size=count_of(facts["size"]),
+            mtime_ns=_integer(facts["mtime_ns"]),
+            ctime_ns=_integer(facts["ctime_ns"]),
+            inode=count_of(facts["inode"]),
+            device=count_of(facts["device"]),
+            samples=samples,
         )
 
     def compare(self, other: SourceIdentity) -> tuple[Likeness, str]:
@@ -105,6 +110,24 @@ class SourceIdentity:
         if _HARMLESS.issuperset(differing):
             return Likeness.SAME, words
         return Likeness.IN_DOUBT if _DOUBTFUL.issuperset(differing) else Likeness.OTHER, words
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("not an integer")
+    return value
+
+
+def count_of(value: Any) -> int:
+    """A count that was read: an integer that is not negative, and that a file could have.
+
+    Raises:
+        TypeError, ValueError: It is something else.
+    """
+    count = _integer(value)
+    if not 0 <= count < _MOST:
+        raise ValueError("not a count")
+    return count
 
 
 def _sample(descriptor: int, size: int) -> str:

@@ -11,7 +11,8 @@ import attrs
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.logger import Logger
 
-from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part, Prefix
+from filebody.resumable._checkpoint import Checkpoint, Part, Prefix
+from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._lock import FileLock
 from filebody.resumable._source import Source
 from filebody.resumable._state import State

@@ -83,6 +83,7 @@ def go_on(plan: Plan, held: Held) -> tuple[State, NextStep]:
             available=plan.length or 0 if plan.is_replayable else 0,
             confirmed=held.confirmed,
             sent=held.sent,
+            append_limit=held.append_limit,
             furthest=held.confirmed,
         )
     )

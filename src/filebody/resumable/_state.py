@@ -62,6 +62,7 @@ class Held:
         checksum: The algorithm with which requests are summed up, or None.
         confirmed: How many bytes the server had confirmed.
         sent: How many bytes it was sent at most.
+        append_limit: How much one request may carry since a larger one was refused, or None.
     """
 
     upload_url: str
@@ -70,6 +71,7 @@ class Held:
     checksum: str | None
     confirmed: int
     sent: int
+    append_limit: int | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -156,6 +158,7 @@ class State:
             checksum=self.checksum,
             confirmed=self.confirmed,
             sent=max(self.sent, under_way),
+            append_limit=self.append_limit,
         )
 
     def with_sent(self, sent_bytes: int | None) -> State:

@@ -16,7 +16,8 @@ from filebody.errors import BodyError, FilebodyError, RemoteError, UploadLocked
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
 from filebody.resumable._begin import Found, Looking
-from filebody.resumable._checkpoint import Checkpoint, Checkpoints, Part
+from filebody.resumable._checkpoint import Checkpoint, Part
+from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._keeper import Keeper, PrefixHash
 from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._outcome import Outcome

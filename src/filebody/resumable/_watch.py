@@ -77,7 +77,8 @@ class Watches:
 
     def not_kept(self, error: OSError) -> None:
         """There is no checkpoint; it is sent all the same."""
-        text = f"another process could not go on with it: {error}"
+        why = getattr(error, "strerror", None) or error
+        text = f"another process could not go on with it: {why}"
         self.notice(Notice(kind=NoticeKind.NOT_KEPT, text=text))
 
     def report(self) -> None:
