@@ -24,13 +24,16 @@ _SECRET_NAME = re.compile(
 _SECRET_VALUE = re.compile(r"\s*(?:bearer|basic|digest|negotiate|token)\s+\S", re.IGNORECASE)
 _FIELD = re.compile(r"([^:\s]+):(.*)", re.DOTALL)
 # Up to the last @ of the authority: a password may have one in it.
-_USER = re.compile(r"(//)[^/?#\s]*@")
+_USER = re.compile(r"""((?:^|[:\s'"(])//)[^/?#\s]*@""")
 _USER_AT_WORST = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*).*@", re.DOTALL)
-_QUERY = re.compile(r"\?([^\s#?'\"<>][^\s#'\"<>]*)")
-_FRAGMENT = re.compile(r"(://[^\s#]*#)[^\s'\"<>)]+")
+# A file may be called `a?b#c`: only URLs, and the targets of request lines, have secrets behind
+# these marks.
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_REQUEST_LINE = re.compile(r"([!-~]+ )(/\S*)( HTTP/\d.*)?", re.DOTALL)
+_RELATIVE = re.compile(r"(Location|Content-Location|Link):(.*)", re.IGNORECASE | re.DOTALL)
 _PAIR = re.compile(r"([^&;=]*)(=?)([^&;]*)")
 # What a sentence puts behind a URL.
-_PUNCTUATION = re.compile(r"[:,.;)\]]+\Z")
+_PUNCTUATION = re.compile(r"[:,.;)\]>'\"]+\Z")
 _HARMLESS = re.compile(r"\d{0,6}|true|false|yes|no|on|off", re.IGNORECASE)
 # S3 has flags such as `?uploads`.
 _FLAG = re.compile(r"[a-z][a-z-]{0,19}", re.IGNORECASE)
@@ -44,18 +47,22 @@ def is_secret_name(name: str) -> bool:
 def redact(text: str) -> str:
     """Put a blot for user names, passwords, queries and fragments of the URLs in a text."""
     text = _USER.sub(rf"\g<1>{BLOT}@", text)
-    text = _FRAGMENT.sub(rf"\g<1>{BLOT}", text)
-    return _QUERY.sub(lambda query: f"?{_redact_query(query[1])}", text)
+    return _URL.sub(lambda url: _redact_tail(url[0]), text)
 
 
 def redact_line(line: str) -> str:
-    """Put a blot for each secret of a line: of a request's or response's head, or any other."""
+    """Put a blot for each secret of a line of a request's or response's head."""
+    request = _REQUEST_LINE.fullmatch(line)
+    if request is not None:
+        return f"{request[1]}{_redact_tail(request[2])}{request[3] or ''}"
     field = _FIELD.fullmatch(line)
-    # A request line has a space before its first colon, a URL has slashes behind it.
     if field is None or field[2].startswith("//"):
         return redact(line)
-    is_secret = is_secret_name(field[1]) or _SECRET_VALUE.match(field[2])
-    return f"{field[1]}: {BLOT}" if is_secret else redact(line)
+    if is_secret_name(field[1]) or _SECRET_VALUE.match(field[2]):
+        return f"{field[1]}: {BLOT}"
+    if _RELATIVE.fullmatch(line):
+        return f"{field[1]}:{_redact_tail(redact(field[2]))}"
+    return redact(line)
 
 
 def redact_unparsed(url: str) -> str:
@@ -66,11 +73,14 @@ def redact_unparsed(url: str) -> str:
     return redact(_USER_AT_WORST.sub(rf"\g<1>{BLOT}@", url))
 
 
-def _redact_query(query: str) -> str:
-    end = _PUNCTUATION.search(query)
+def _redact_tail(url: str) -> str:
+    """Put a blot for what stands behind the path of a URL."""
+    end = _PUNCTUATION.search(url)
     tail = end[0] if end is not None else ""
-    query = query[: len(query) - len(tail)]
-    return _PAIR.sub(_redact_pair, query) + tail
+    url, mark, _ = url[: len(url) - len(tail)].partition("#")
+    fragment = mark and f"{mark}{BLOT}"
+    path, mark, query = url.partition("?")
+    return f"{path}{mark}{_PAIR.sub(_redact_pair, query)}{fragment}{tail}"
 
 
 def _redact_pair(pair: re.Match[str]) -> str:

@@ -292,11 +292,19 @@ class TestByHand:
             racing = race(hand, "127.0.0.1", 1, 30, URL)
         assert words in reason(racing)
 
+    def test_a_zone_that_is_no_interface(self, hand: Hand) -> None:
+        there = "fe80::1%nowhere"
+        reached = reason(race(hand, there, 1, 30, URL))
+        assert reached == f"cannot connect to {there}: there is no such network interface"
+        reached = reason(race(hand, "::1", 1, 30, URL, bind_address=there))
+        assert "it is not an IP address of this machine" in reached
+
     def test_from_where_it_cannot(self, hand: Hand) -> None:
         def try_from(bind_address: str) -> str:
             return reason(race(hand, "127.0.0.1", 1, 30, URL, bind_address=bind_address))
 
-        assert try_from("here") == "cannot connect from here: it is not an IP address"
+        not_ours = "it is not an IP address of this machine"
+        assert try_from("here") == f"cannot connect from here: {not_ours}"
         assert try_from("::1") == "no address of 127.0.0.1 can be reached from ::1"
         assert "the local address is not this machine's" in try_from("192.0.2.1")
 

@@ -31,7 +31,7 @@ LONGEST_MESSAGE = 160
         ("http:", "needs a host"),
         ("http", "needs a host"),
         ("https:/", "needs a host"),
-        ("http:///x", "needs a host"),
+        ("http:///x", "its host is missing"),
         ("http://h:0x50/", "its port is no number"),
         ("localhost:8080", "write http://localhost:8080$"),
         (":8080/up/", "write http://localhost:8080/up/$"),

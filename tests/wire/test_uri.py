@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import sys
-from unittest import mock
-
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -35,6 +32,13 @@ from filebody.wire import Origin, Target, parse_target
         ("http://h/\udce9", "http", "h", 80, b"/%E9"),
         ("http://bücher.test/", "http", "xn--bcher-kva.test", 80, b"/"),
         ("http://faß.test/", "http", "xn--fa-hia.test", 80, b"/"),
+        ("http://FASS.test/", "http", "fass.test", 80, b"/"),
+        ("http://BÜCHER。TEST./", "http", "xn--bcher-kva.test.", 80, b"/"),
+        ("http://_a.b\u00fccher.test/", "http", "_a.xn--bcher-kva.test", 80, b"/"),
+        ("http://bu\u0308cher.test/", "http", "xn--bcher-kva.test", 80, b"/"),
+        ("http://[fe80::1%25eth0]/", "http", "fe80::1%eth0", 80, b"/"),
+        ("http://[FE80::1%eth0.1]:8/", "http", "fe80::1%eth0.1", 8, b"/"),
+        ("http://[fe80::1%252]/", "http", "fe80::1%2", 80, b"/"),
         ("http://xn--bcher-kva.test/", "http", "xn--bcher-kva.test", 80, b"/"),
         ("http://h/\u2028\x85", "http", "h", 80, b"/%E2%80%A8%C2%85"),
     ],
@@ -64,17 +68,25 @@ def test_parts(uri: str | bytes, scheme: str, host: str, port: int, path: bytes)
         ("http://host.test:0/", "there is no port 0"),
         ("http://host.test:65536/", "there is no port 65536"),
         ("http://host.test:" + "9" * 5000, "there is no port 999999999"),
-        ("http://host.test:8x/", "its host and port are not ones"),
-        ("http://host.test:-1/", "its host and port are not ones"),
-        ("http://host.test:٣/", "its host and port are not ones"),
-        ("http://a:b:c/", "its host and port are not ones"),
-        ("http://::1/", "its host and port are not ones"),
-        ("http://[::1/", "its host and port are not ones"),
-        ("http://[::1]x/", "its host and port are not ones"),
-        (r"http://good.test\@evil.test/", "its host and port are not ones"),
+        ("http://host.test:8x/", "its port is no number"),
+        ("http://host.test:-1/", "its port is no number"),
+        ("http://host.test:٣/", "its port is no number"),
+        ("http://a:b:c/", "its host is not written as one"),
+        ("http://::1/", "its host is not written as one"),
+        ("http://[::1/", "its host is not written as one"),
+        ("http://[::1]x/", "its host is not written as one"),
+        (r"http://good.test\@evil.test/", "its host is not written as one"),
         ("http://[127.0.0.1]/", "what is in brackets is not an IPv6 address"),
         ("http://[v1.x]/", "what is in brackets is not an IPv6 address"),
-        ("http://[fe80::1%25eth0]/", "an address with a zone means nothing to a server"),
+        ("http://[fe80::1%]/", "its zone, behind %, is not the name of an interface"),
+        ("http://[fe80::1%25]/", "its zone, behind %, is not the name of an interface"),
+        ("http://[fe80::1%25a b]/", "it has a space in it"),
+        ("http://[fe80::1%25a%20b]/", "its zone, behind %, is not the name of an interface"),
+        ("http://[fe80::1%25abcdefghijklmnop]/", "is not the name of an interface"),
+        ("http://127.0.0.1%lo/", "there can be no such host"),
+        ("http://\u2764.test/", "there can be no such host"),
+        ("http://b\xfccher..test/", "there can be no such host"),
+        ("http://a\u0308\u0301.\u200d.test/", "there can be no such host"),
         ("http://a..b/", "there can be no such host"),
         ("http://.a/", "there can be no such host"),
         ("http://a%2eb/", "there can be no such host"),
@@ -195,9 +207,30 @@ def test_credentials_stay_within_the_origin() -> None:
     assert target.join(b"//sub.host.test/b").credentials is None
 
 
-def test_without_the_package() -> None:
-    with mock.patch.dict(sys.modules, {"idna": None}):
-        assert parse_target("http://bücher.test/").origin.host == "xn--bcher-kva.test"
+@pytest.mark.parametrize(
+    ("base", "location", "url"),
+    [
+        ("http://[fe80::1%25lo]:8/a/", "b", "http://[fe80::1%25lo]:8/a/b"),
+        ("http://[fe80::1%25lo]:8/a", "http://[fe80::1]:8/b", "http://[fe80::1%25lo]:8/b"),
+        ("http://[fe80::1%25lo]:8/a", "http://[fe80::1%25lo]:9/b", "http://[fe80::1%25lo]:9/b"),
+        ("http://[fe80::1%25lo]:8/a", "//[fe80::2]:8/b", "http://[fe80::2]:8/b"),
+        ("http://[fe80::1%25lo]:8/a", "http://[fe80::1%25eth0]:8/b", None),
+        ("http://h/a", "http://[fe80::1%25lo]/b", None),
+    ],
+)
+def test_a_zone_is_this_machines(base: str, location: str, url: str | None) -> None:
+    if url is None:
+        with pytest.raises(UsageError, match="zone"):
+            parse_target(base).join(location.encode())
+    else:
+        assert parse_target(base).join(location.encode()) == parse_target(url)
+
+
+def test_a_zone_is_told_to_no_server() -> None:
+    origin = parse_target("https://[fe80::1%25lo]:8/").origin
+    assert origin.authority == origin.host_and_port == b"[fe80::1]:8"
+    assert origin.server_name == "fe80::1"
+    assert origin != parse_target("https://[fe80::1]:8/").origin
 
 
 @given(st.one_of(st.text(), st.binary(), st.text().map("http://{}".format)))

@@ -167,7 +167,13 @@ class _Connecting:
         context = self._tls or default_context()
         self._do(
             handshake(
-                self._reactor, connected, context, origin.host, seconds, self._url, self._turns
+                self._reactor,
+                connected,
+                context,
+                origin.server_name,
+                seconds,
+                self._url,
+                self._turns,
             ),
             self._is_secured,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 import attrs
@@ -10,7 +9,7 @@ from twisted.web.http_headers import Headers
 
 from filebody.agent._framing import check_field, check_method, request_head
 from filebody.errors import UsageError
-from filebody.wire import Target
+from filebody.wire import Target, format_basic
 
 __all__ = ["Head", "make_head"]
 
@@ -88,7 +87,7 @@ def make_head(
     if b"host" not in names:
         fields.insert(0, (b"Host", target.origin.authority))
     if target.credentials is not None and b"authorization" not in names:
-        fields.append((b"Authorization", basic(*target.credentials)))
+        fields.append((b"Authorization", format_basic(*target.credentials)))
     if has_body and length is None:
         fields.append((b"Transfer-Encoding", b"chunked"))
     elif has_body or method in _ANTICIPATE_BODY:
@@ -102,11 +101,6 @@ def make_head(
         (expects or asked) and has_body,
         b"close" in tokens,
     )
-
-
-def basic(user: str, password: str) -> bytes:
-    """Credentials as the Basic scheme has them (RFC 7617)."""
-    return b"Basic " + base64.b64encode(f"{user}:{password}".encode())
 
 
 def _check_framing(

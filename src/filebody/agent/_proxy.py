@@ -83,15 +83,16 @@ class _Rule:
             network = _network(text)
         if network is not None:
             return cls(network=network, port=port)
-        name = text.removeprefix("*").strip(".")
-        # A name that cannot be matches nothing: it must not come to mean all.
-        name = name if name.isascii() else to_a_labels(name, text)
-        return cls(name=name.lower() or ".", port=port)
+        try:
+            name = to_a_labels(text.removeprefix("*").strip("."), text)
+        except UsageError:
+            name = "."  # matches nothing: a name that cannot be must not come to mean all
+        return cls(name=name, port=port)
 
     def matches(self, origin: Origin) -> bool:
         if self.port not in {None, origin.port}:
             return False
-        host = origin.host.removesuffix(".")
+        host = origin.server_name.removesuffix(".")
         if self.network is None:
             return not self.name or host == self.name or host.endswith(f".{self.name}")
         try:
@@ -162,6 +163,6 @@ def _network(text: str) -> IPv4Network | IPv6Network | None:
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     try:
-        return ip_network(text, strict=False)
+        return ip_network(re.sub("%.*", "", text), strict=False)
     except ValueError:
         return None

@@ -60,6 +60,7 @@ class _Race:
         "_deferred",
         "_failures",
         "_host",
+        "_is_name",
         "_is_over",
         "_port",
         "_reactor",
@@ -86,14 +87,20 @@ class _Race:
         self._deadline: IDelayedCall | None = None
         self._stagger: IDelayedCall | None = None
         self._is_over = False
+        self._is_name = False
 
     def begin(self, seconds: float | None) -> Deferred[socket.socket]:
         """Look for addresses and go."""
         self._deadline = start(self._reactor, seconds, self._too_late)
-        address = literal(self._host, self._port)
+        try:
+            address = literal(self._host, self._port)
+        except OSError:
+            self._fail(f"cannot connect to {self._host}: there is no such network interface")
+            return self._deferred
         if address is not None:
             self._resolved([address])
         else:
+            self._is_name = True
             self._resolve()
         return self._deferred
 
@@ -125,9 +132,10 @@ class _Race:
             self._fail(f"there is no host {self._host}: check its spelling and your network")
             return
         if self._bind_address is not None:
-            ours = literal(self._bind_address, 0)
+            ours = _own(self._bind_address)
             if ours is None:
-                self._fail(f"cannot connect from {self._bind_address}: it is not an IP address")
+                what = f"cannot connect from {self._bind_address}"
+                self._fail(f"{what}: it is not an IP address of this machine")
                 return
             addresses = [address for address in addresses if address.family is ours.family]
             if not addresses:
@@ -190,9 +198,16 @@ class _Race:
             if len(self._failures) == 1:
                 return f"no connection to {here}: {self._failures[0][1]}"
             return f"no connection to {here}: {_listed(self._failures)}"
-        if literal(self._host, self._port) is None:
+        if self._is_name:
             here += f" ({' and '.join(str(address) for address, _ in self._failures)})"
         return f"{REFUSED}: nothing listens on {here}; is the server running?"
+
+
+def _own(address: str) -> Address | None:
+    try:
+        return literal(address, 0)
+    except OSError:
+        return None
 
 
 def _listed(failures: Sequence[tuple[Address, str]]) -> str:

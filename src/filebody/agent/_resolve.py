@@ -35,13 +35,22 @@ class Address:
 
 
 def literal(host: str, port: int) -> Address | None:
-    """The address that `host` is itself, or None if it is a name."""
+    """Read a host that is an address; None if it is a name.
+
+    Raises:
+        OSError: Its zone is no interface of this machine.
+    """
+    host, _, zone = host.partition("%")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         socket.inet_pton(family, host)
     except (OSError, ValueError):
         return None
-    return Address(family, (host, port))
+    if not zone:
+        return Address(family, (host, port))
+    # RFC 4007 section 11.2: the name of an interface, or its number.
+    scope = int(zone) if zone.isdecimal() else socket.if_nametoindex(zone)
+    return Address(family, (host, port, 0, scope))
 
 
 def resolve(reactor: Any, host: str, port: int) -> Deferred[list[Address]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import socket
 from typing import Any
@@ -17,7 +16,7 @@ from filebody.agent._proxy import Proxy
 from filebody.agent._timer import start, stop
 from filebody.agent._watch import Watch
 from filebody.errors import ConnectTimeout, ProxyError, TransferError
-from filebody.wire import Origin
+from filebody.wire import Origin, format_basic
 
 __all__ = ["tunnel"]
 
@@ -163,6 +162,5 @@ class _Tunnel(Watch):
         authority = origin.host_and_port
         fields = [(b"Host", authority)]
         if self._proxy.credentials is not None:
-            token = base64.b64encode(":".join(self._proxy.credentials).encode())
-            fields.append((b"Proxy-Authorization", b"Basic " + token))
+            fields.append((b"Proxy-Authorization", format_basic(*self._proxy.credentials)))
         return request_head(b"CONNECT", authority, fields)

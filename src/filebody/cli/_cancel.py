@@ -100,7 +100,7 @@ class Cancelling(Series):
             self._screen.error(f"cannot cancel {what}: {_reason(error)}")
         if self._options.as_json:
             said = None if error is None else one_line(_reason(error))
-            self._screen.out_json({"upload": checkpoint.id, "url": checkpoint.url, "error": said})
+            self._screen.out_json({"upload": checkpoint.id, "url": url, "error": said})
         elif error is None and not self._options.quiet:
             self._screen.out(one_line(f"cancelled {what}"))
         return ExitCode.OK if error is None else exit_code_of(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -107,11 +108,23 @@ def shown(command: _F) -> _F:
 
 
 def token(section: str) -> Callable[[_F], _F]:
-    """The option of both commands that is better in the environment."""
-    return option(
-        "--token",
-        metavar="TOKEN",
-        envvar="FILEBODY_TOKEN",
-        help="Secret that sender and receiver share; better in FILEBODY_TOKEN.",
-        section=section,
-    )
+    """The options of both commands for the token, which is best kept out of the command line."""
+
+    def add(command: _F) -> _F:
+        command = option(
+            "--token-file",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="File that has the token in it.",
+            section=section,
+        )(command)
+        return option(
+            "--token",
+            metavar="TOKEN",
+            envvar="FILEBODY_TOKEN",
+            help="Secret that sender and receiver share; others on this machine can see it here: "
+            "better in FILEBODY_TOKEN, or --token-file.",
+            section=section,
+        )(command)
+
+    return add

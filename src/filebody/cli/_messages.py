@@ -46,7 +46,7 @@ _READ_ADVICE = {
     errno.EISDIR: "send its files, or an archive of it",
 }
 _STATUS_ADVICE = {
-    401: "give --token TOKEN or -H 'Authorization: ...'",
+    401: "give --token, --user or --netrc",
     403: "you may not store that there; check the token and the URL",
     404: "check the URL",
     405: "try another method with -X",

@@ -11,10 +11,11 @@ import attrs
 
 from filebody.agent import Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
 from filebody.cli._course import Resumption
+from filebody.cli._credentials import authorization, header_fields
 from filebody.cli._form import parse_part
 from filebody.cli._plan import plan, plan_trial
 from filebody.cli._sources import Source
-from filebody.cli._targets import Target, parse_header
+from filebody.cli._targets import Target
 from filebody.cli._trust import trust
 from filebody.cli._words import LONGEST_SECONDS, checked_seconds
 from filebody.errors import UsageError
@@ -44,6 +45,12 @@ _OF_A_TRIAL: Mapping[str, Any] = {
     "give_up_after": 0.0,
     "headers": (),
     "token": None,
+    "token_file": None,
+    "user": None,
+    "netrc": False,
+    "netrc_file": None,
+    "cert": None,
+    "key": None,
     "cacert": None,
     "insecure": False,
     "proxy": None,
@@ -143,16 +150,19 @@ def _options(
     target: Target | None,
     warn: Callable[[str], None],
 ) -> SendOptions:
-    if given["insecure"] and target is not None and target.scheme == "https":
-        warn(f"filebody: --insecure: whoever answers for {target.authority} is believed")
+    if given["insecure"] and target is not None and target.origin.scheme == "https":
+        host = target.origin.authority.decode()
+        warn(f"filebody: --insecure: whoever answers for {host} is believed")
     rate: int | None = given["limit_rate"]
     return SendOptions(
         sources=sources,
         target=target,
         method=(given["method"] or ("POST" if given["form"] else "PUT")).upper(),
         coding=given["compress"],
-        fields=_fields(given),
-        tls=trust(given["cacert"], insecure=given["insecure"]),
+        fields=_fields(given, target),
+        tls=trust(
+            given["cacert"], insecure=given["insecure"], cert=given["cert"], key=given["key"]
+        ),
         proxy=_proxies(given["proxy"], target),
         rate_limit=RateLimit(rate) if rate is not None else None,
         exchange=_exchange(given),
@@ -165,18 +175,20 @@ def _options(
     )
 
 
-def _fields(given: Mapping[str, Any]) -> list[tuple[str, str]]:
-    fields = [parse_header(header) for header in given["headers"]]
+def _fields(given: Mapping[str, Any], target: Target | None) -> list[tuple[str, str]]:
+    fields = header_fields(given["headers"])
     names = {name.lower() for name, _ in fields}
     if given["form"] and "content-type" in names:
         raise UsageError("the Content-Type of a form has its boundary in it: leave it to --form")
     if given["compress"] and "content-encoding" in names:
         raise UsageError("--compress sets Content-Encoding: leave out one of them")
-    authorized = "authorization" in names
-    if given["token"]:
-        if authorized:
-            raise UsageError("both a token and an Authorization field: which of them is meant?")
-        fields += [parse_header(f"Authorization: Bearer {_checked_token(given['token'])}")]
+    value = authorization(given, target)
+    if value is not None:
+        if "authorization" in names:
+            raise UsageError(
+                "both an Authorization field and other credentials: leave out one of them"
+            )
+        fields.append(("Authorization", value))
     return fields
 
 
@@ -259,9 +271,3 @@ def _count(given: Mapping[str, Any], name: str) -> int:
 
 def _option(name: str) -> str:
     return f"--{name.replace('_', '-')}"
-
-
-def _checked_token(token: str) -> str:
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise UsageError("the token must be visible ASCII characters without spaces")
-    return token

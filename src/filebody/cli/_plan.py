@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 
 from filebody.cli._form import Part
+from filebody.cli._secrets import shown_argument
 from filebody.cli._sources import STDIN, FileSource, FormSource, Source
 from filebody.cli._targets import Target
 from filebody.cli._url import EMPTY, begins_as_url, is_misplaced_url, is_source, no_url, parse_url
@@ -56,9 +57,9 @@ def split_arguments(arguments: Sequence[str]) -> tuple[list[str], Target]:
     *sources, last = arguments
     wrong = next((source for source in sources if is_misplaced_url(source)), None)
     if wrong is not None and not begins_as_url(last):
-        raise UsageError(f"{one_line(wrong)}: the URL goes last, after the files")
+        raise UsageError(f"{shown_argument(wrong)}: the URL goes last, after the files")
     if wrong is not None:
-        raise UsageError(f"{one_line(wrong)}: there can be one URL only, after the files")
+        raise UsageError(f"{shown_argument(wrong)}: there can be one URL only, after the files")
     if "" in sources:
         raise UsageError(EMPTY)
     return sources, parse_url(last)
@@ -81,8 +82,8 @@ def plan_trial(arguments: Sequence[str], name: str | None) -> list[Source]:
             raise UsageError(EMPTY)
         if is_misplaced_url(argument):
             raise UsageError(
-                f"{one_line(argument)}: filebody try takes no URL, it stores files in ./received; "
-                "to send there, write filebody send"
+                f"{shown_argument(argument)}: filebody try takes no URL, it stores files in "
+                "./received; to send there, write filebody send"
             )
     return list(name_sources(arguments, None, name))
 

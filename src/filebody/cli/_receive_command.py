@@ -129,6 +129,7 @@ def receive(**given: Any) -> int:
     Sizes: 10M and 10MiB are 10 * 1024 * 1024 bytes, 10MB is 10,000,000. Times: seconds, or
     500ms, 90s, 10m, 1h30m, 7d.
     """
+    from filebody.cli._credentials import read_token  # noqa: PLC0415 - only for what is done
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
     from filebody.cli._receive import Receiving  # noqa: PLC0415 - only for what is done
     from filebody.receiver import ReceiverConfig  # noqa: PLC0415 - only for what is done
@@ -144,7 +145,7 @@ def receive(**given: Any) -> int:
         port=given["port"],
         max_size=given["max_size"],
         overwrite=given["overwrite"],
-        token=given["token"],
+        token=read_token(given),
         insecure=given["insecure"],
         cert=given["cert"],
         key=given["key"],

@@ -154,7 +154,7 @@ class Sending(Series):
         result = Result(
             source=source.argument,
             shown=source.shown,
-            url=target.url,
+            url=target.shown,
             place=place,
             status=error.status if isinstance(error, RemoteError) else status,
             reached=reached,

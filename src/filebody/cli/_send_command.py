@@ -80,7 +80,7 @@ Exit codes (of the first file that failed):
     multiple=True,
     metavar="'NAME: VALUE'",
     section=CONTENT,
-    help="Header field to add.",
+    help="Header field to add; @FILE for those in a file, one a line.",
 )
 @allow_changes
 @peer

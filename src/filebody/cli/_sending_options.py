@@ -96,6 +96,40 @@ fail_early = option(
 peer = _together(
     token(PEER),
     option(
+        "--user",
+        metavar="USER[:PASSWORD]",
+        section=PEER,
+        help="User name for HTTP Basic; the terminal asks for a missing password. Others on this "
+        "machine can see a password here: better --netrc.",
+    ),
+    option(
+        "--netrc",
+        is_flag=True,
+        section=PEER,
+        help="Take user name and password from ~/.netrc (or $NETRC), by the URL's host.",
+    ),
+    option(
+        "--netrc-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        section=PEER,
+        help="The same from this file.",
+    ),
+    option(
+        "--cert",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        section=PEER,
+        help="PEM file of your own certificate, for servers that want one.",
+    ),
+    option(
+        "--key",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        section=PEER,
+        help="PEM file of its key, if that is not in the same file.",
+    ),
+    option(
         "--cacert",
         type=click.Path(path_type=Path),
         section=PEER,

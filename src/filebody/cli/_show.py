@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import attrs
 
+from filebody.cli._secrets import url_without_secrets
 from filebody.cli._words import one_line, rate, size, span, unicode
 from filebody.progress import Progress
 
@@ -89,7 +90,7 @@ class Screen:
 
     def error(self, line: str) -> None:
         """Print a message about something that went wrong."""
-        self.err(f"filebody: {one_line(line)}", _RED)
+        self.err(f"filebody: {one_line(url_without_secrets(line))}", _RED)
 
     @property
     def terminal(self) -> TextIO | None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from urllib.parse import quote, quote_from_bytes, urlsplit
+from urllib.parse import quote, quote_from_bytes
 
 import attrs
 from twisted.web.http_headers import Headers
 
-from filebody.cli._secrets import url_without_secrets
+from filebody.cli._secrets import shown_argument, url_without_secrets
 from filebody.cli._words import one_line
 from filebody.errors import UsageError
+from filebody.wire import Origin, parse_authority
 
 __all__ = ["Target", "headers_of", "parse_header"]
 
+_URL = re.compile(r"(https?)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.*)?", re.DOTALL | re.IGNORECASE)
 # RFC 9110 section 5.6.2 and 5.5.
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*?)[ \t]*")
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -32,25 +34,21 @@ class Target:
     """A URL, taken apart.
 
     Attributes:
-        scheme: `http` or `https`.
-        host: A name in ASCII, or an address without brackets.
-        port: The TCP port.
-        authority: Host and port as they stand in the URL and in the Host field.
+        origin: Scheme, host and port.
         path: Percent-encoded; begins with a slash.
         query: With its question mark, or empty.
+        credentials: User name and password, or None; they are in no other attribute.
     """
 
-    scheme: str
-    host: str
-    port: int
-    authority: str
+    origin: Origin
     path: str
     query: str = ""
+    credentials: tuple[str, str] | None = attrs.field(default=None, repr=False)
 
     @property
     def url(self) -> str:
-        """The whole of it."""
-        return f"{self.scheme}://{self.authority}{self.path}{self.query}"
+        """The URL without user name and password."""
+        return f"{self.origin.shown}{self.path}{self.query}"
 
     @property
     def shown(self) -> str:
@@ -75,39 +73,19 @@ class Target:
         Raises:
             UsageError: Nothing can be sent there.
         """
-        shown = one_line(text)
+        shown = shown_argument(text)
         if any(character.isspace() or ord(character) < 32 for character in text):
             raise UsageError(f"{shown!r} has a space in it: write %20")
-        try:
-            parts = urlsplit(text)
-            port = parts.port
-        except ValueError as error:
-            what = "its port is no number up to 65535" if "ort " in str(error) else str(error)
-            raise UsageError(f"{shown} is not a URL: {what}") from error
-        if parts.username is not None:
-            raise UsageError(
-                f"{shown} has a user name in it, which would show in lists of processes: "
-                "use --token or -H 'Authorization: ...'"
-            )
-        if not parts.hostname or port == 0:
-            raise UsageError(f"{shown} is not a URL: it needs a host, such as http://localhost/")
-        host = _ascii_host(parts.hostname, shown)
-        bracketed = f"[{host}]" if ":" in host else host
+        match = _URL.fullmatch(text)
+        if match is None:
+            raise UsageError(f"{shown} is not a URL: it begins with http:// or https://")
+        scheme, authority, path, query = match.groups(default="")
+        credentials, host, port = parse_authority(authority, text)
+        scheme = scheme.lower()
+        origin = Origin(scheme, host, port or (443 if scheme == "https" else 80))
         return cls(
-            scheme=parts.scheme,
-            host=host,
-            port=port or (443 if parts.scheme == "https" else 80),
-            authority=bracketed if port is None else f"{bracketed}:{port}",
-            path=_encoded(parts.path) or "/",
-            query=f"?{_encoded(parts.query, '?')}" if parts.query else "",
+            origin, _encoded(path) or "/", query and f"?{_encoded(query[1:], '?')}", credentials
         )
-
-
-def _ascii_host(host: str, shown: str) -> str:
-    try:
-        return host if ":" in host else host.encode("idna").decode()
-    except UnicodeError as error:
-        raise UsageError(f"{shown} is not a URL: there can be no such host") from error
 
 
 def _encoded(part: str, more: str = "") -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from filebody.cli._course import course_of
 from filebody.cli._options import SendOptions, resume_options
+from filebody.cli._secrets import url_without_secrets
 from filebody.cli._send import Item, Sending
 from filebody.cli._show import Screen
 from filebody.cli._sources import FileSource
@@ -20,6 +21,9 @@ from filebody.resumable import Checkpoint, Checkpoints
 __all__ = ["chosen", "resuming", "show_uploads"]
 
 _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
+
+# Options that are meant for the server of one upload.
+_FOR_ONE_SERVER = ("token", "token_file", "user", "netrc", "netrc_file", "cert", "headers")
 
 
 def show_uploads(screen: Screen, *, as_json: bool) -> int:
@@ -92,11 +96,12 @@ def chosen(
 
 def _check_one_origin(given: Mapping[str, Any], targets: Iterable[Target]) -> None:
     """See to it that what is for one server goes to no other."""
-    origins = list(dict.fromkeys(f"{target.scheme}://{target.authority}" for target in targets))
-    if len(origins) > 1 and (given["token"] or given["headers"]):
+    origins = list(dict.fromkeys(target.origin.shown for target in targets))
+    has_secrets = any(given[name] for name in _FOR_ONE_SERVER)
+    if len(origins) > 1 and has_secrets:
         raise UsageError(
             f"these uploads go to different servers ({', '.join(origins)}): name those of one "
-            "server, so that its token and fields go nowhere else"
+            "server, so that its credentials and fields go nowhere else"
         )
 
 
@@ -159,7 +164,7 @@ def _facts(checkpoint: Checkpoint, trouble: str) -> dict[str, object]:
     return {
         "upload": checkpoint.id,
         "source": unicode(checkpoint.source),
-        "url": checkpoint.url,
+        "url": url_without_secrets(checkpoint.url),
         "protocol": None if checkpoint.protocol is None else checkpoint.protocol.value,
         "parts": len(checkpoint.parts),
         "confirmed_bytes": checkpoint.confirmed_bytes,

@@ -45,7 +45,7 @@ _header = option(
     multiple=True,
     metavar="'NAME: VALUE'",
     section=PEER,
-    help="Header field to add: what was given when it was begun is not kept.",
+    help="Header field to add, or @FILE: what was given when it was begun is not kept.",
 )
 _all = option("--all", "is_all", is_flag=True, section=_ALL, help="All that are unfinished.")
 

@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 
+from filebody.cli._secrets import shown_argument
 from filebody.cli._sources import STDIN
 from filebody.cli._targets import Target
 from filebody.cli._words import one_line
@@ -62,12 +63,13 @@ def parse_url(argument: str) -> Target:
 
 def no_url(argument: str) -> UsageError:
     """The error for a last argument that is no URL; it says what was probably meant."""
-    shown = one_line(argument)
+    shown = shown_argument(argument)
     if argument == "":
         return UsageError(
             "there is no URL: end the command with one, such as http://host/ (is a variable unset?)"
         )
     if is_source(argument):
+        shown = one_line(argument)
         kind = "a directory" if os.path.isdir(argument) else "a file"
         what = "the standard input" if argument == STDIN else f"{kind} of this machine"
         return UsageError(
@@ -85,7 +87,7 @@ def no_url(argument: str) -> UsageError:
 
 def _other_scheme(argument: str) -> str | None:
     """Name the scheme that is unknown, with the known one that is like it."""
-    shown = one_line(argument)
+    shown = shown_argument(argument)
     scheme = _SCHEME.match(argument)
     remote = _REMOTE_PATH.fullmatch(argument)
     name = scheme[1].lower() if scheme is not None else ""
@@ -94,7 +96,7 @@ def _other_scheme(argument: str) -> str | None:
     if scheme is not None and name not in _OTHER_SCHEMES:
         near = difflib.get_close_matches(name, ["https", "http"], 1, 0.6)
         if near:
-            meant = f"{near[0]}://{one_line(argument[scheme.end() :])}"
+            meant = f"{near[0]}://{shown_argument(argument[scheme.end() :])}"
             return f"{shown}: there is no scheme {scheme[1]}://; write {meant}"
     if name:
         return f"{shown}: filebody sends by http:// and https:// only, not by {name}:"
@@ -103,12 +105,12 @@ def _other_scheme(argument: str) -> str | None:
 
 def _forgotten_scheme(argument: str) -> str | None:
     """Say how the URL is written that was probably meant."""
-    shown = one_line(argument)
+    shown = shown_argument(argument)
     if _NO_HOST.fullmatch(argument):
         return f"{shown} is not a URL: it needs a host, such as http://localhost/"
     slip = _SLIP.fullmatch(argument)
     if slip is not None:
-        return f"{shown} is not a URL: write {slip[1].lower()}://{one_line(slip[2])}"
+        return f"{shown} is not a URL: write {slip[1].lower()}://{shown_argument(slip[2])}"
     bare = _BARE_PORT.fullmatch(argument)
     if bare is not None:
         host = "" if bare[1] else "localhost"
@@ -117,6 +119,6 @@ def _forgotten_scheme(argument: str) -> str | None:
     if remote is not None:
         return f"{shown} is a path for scp or rsync: filebody needs a URL, which {_BEGINNING}"
     if _BARE_HOST.fullmatch(argument):
-        address = one_line(argument.removeprefix("//"))
+        address = shown_argument(argument.removeprefix("//"))
         return f"{shown} is no file, and no URL, which {_BEGINNING}: such as https://{address}"
     return None

@@ -6,6 +6,7 @@ do about it is decided elsewhere.
 
 from __future__ import annotations
 
+from filebody.wire._basic import format_basic
 from filebody.wire._checksum import CHECKSUM_ALGORITHMS, Checksum, format_checksum, parse_checksum
 from filebody.wire._concat import Concat, format_concat, parse_concat
 from filebody.wire._dialects import DIALECTS, Dialect, dialect_of
@@ -47,6 +48,7 @@ __all__ = [
     "Target",
     "UploadLimits",
     "dialect_of",
+    "format_basic",
     "format_bool",
     "format_checksum",
     "format_concat",

@@ -20,8 +20,10 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(?:#.
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?![0-9]+(?:[/?#]|\Z))")
 # No backslash before the host: some take it for a slash, and what follows it for a path.
 _AUTHORITY = re.compile(r"(?:([^\\]*)@)?(\[[^\[\]]*\]|[^\[\]:@]*)(?::([0-9]*))?")
+_BAD_PORT = re.compile(r"(?:[^\\]*@)?(?:\[[^\[\]]*\]|[^\\\[\]:@]+):[^:]*")
 # RFC 1123 section 2.1, and the underscore that names of services and containers have.
 _NAME = re.compile(r"(?=.{1,253}\.?\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*\.?")
+_ZONE = re.compile(r"[A-Za-z0-9._~-]{1,15}")
 # What could end a request line or a field.
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f]")
 _MAX_SHOWN = 200
@@ -33,7 +35,8 @@ class Origin:
 
     Attributes:
         scheme: `http` or `https`.
-        host: In lower case: a name in ASCII (A-labels), or an address without brackets.
+        host: In lower case: a name in ASCII (A-labels), or an address without brackets. A zone
+            (`fe80::1%eth0`) tells the interface of this machine, and is told to no server.
         port: The TCP port.
     """
 
@@ -45,18 +48,25 @@ class Origin:
 
     @authority.default
     def _make_authority(self) -> bytes:
-        if self.port == _DEFAULT_PORTS[self.scheme]:
-            return self._bracketed.encode("ascii")
-        return self.host_and_port
+        return self._with_port(_bracketed(self.server_name)).encode("ascii")
+
+    @property
+    def server_name(self) -> str:
+        """The host as its certificate has it: without a zone (RFC 4007 section 11.2)."""
+        return self.host.partition("%")[0]
 
     @property
     def host_and_port(self) -> bytes:
         """The target of a CONNECT, where the port must be (RFC 9110 section 9.3.6)."""
-        return f"{self._bracketed}:{self.port}".encode("ascii")
+        return f"{_bracketed(self.server_name)}:{self.port}".encode("ascii")
 
     @property
-    def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
+    def shown(self) -> str:
+        """As a URL has it: `http://[fe80::1%25eth0]:8080`."""
+        return f"{self.scheme}://{self._with_port(_bracketed(self.host.replace('%', '%25')))}"
+
+    def _with_port(self, host: str) -> str:
+        return host if self.port == _DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
 
 @attrs.frozen
@@ -77,8 +87,7 @@ class Target:
 
     @url.default
     def _make_url(self) -> str:
-        origin = self.origin
-        return f"{origin.scheme}://{origin.authority.decode()}{self.path.decode()}"
+        return f"{self.origin.shown}{self.path.decode()}"
 
     def join(self, location: bytes) -> Target:
         """Resolve the value of a Location field (RFC 9110 section 10.2.2).
@@ -99,10 +108,21 @@ class Target:
             absolute = text if _URI.fullmatch(text) else urljoin(self.url, text)
         except ValueError as error:
             raise _unusable(text, "it is not a URL") from error
-        found = _parse(absolute)
+        found = self._in_zone(_parse(absolute), text)
         if found.credentials is None and found.origin == self.origin:
             found = attrs.evolve(found, credentials=self.credentials)
         return found
+
+    def _in_zone(self, found: Target, shown: str) -> Target:
+        """Give an address of this server the zone of this machine, which no server can know."""
+        host, _, zone = found.origin.host.partition("%")
+        own_host, _, own_zone = self.origin.host.partition("%")
+        if zone and (host, zone) != (own_host, own_zone):
+            raise _unusable(shown, "its address has a zone, which only this machine can know")
+        if host != own_host or zone == own_zone:
+            return found
+        origin = Origin(found.origin.scheme, self.origin.host, found.origin.port)
+        return attrs.evolve(found, origin=origin)
 
 
 def parse_target(uri: bytes | str) -> Target:
@@ -142,7 +162,9 @@ def parse_authority(authority: str, shown: str) -> tuple[tuple[str, str] | None,
     """
     match = _AUTHORITY.fullmatch(authority)
     if match is None:
-        raise _unusable(shown, "its host and port are not ones")
+        has_bad_port = _BAD_PORT.fullmatch(authority) is not None
+        what = "its port is no number" if has_bad_port else "its host is not written as one"
+        raise _unusable(shown, what)
     user_and_password, host, port = match.groups()
     if port and not 0 < int(port[:9]) < 1 << 16:
         raise _unusable(shown, f"there is no port {port[:9]}: ports are 1 to 65535")
@@ -204,27 +226,34 @@ def _credentials(text: str | None, shown: str) -> tuple[str, str] | None:
 
 def _ascii_host(host: str, shown: str) -> str:
     if host.startswith("["):
-        try:
-            address = IPv6Address(host[1:-1])
-        except ValueError as error:
-            raise _unusable(shown, "what is in brackets is not an IPv6 address") from error
-        if address.scope_id is not None:
-            raise _unusable(shown, "an address with a zone means nothing to a server")
-        return address.compressed
+        return _address(host[1:-1], shown)
     if not host:
         raise _unusable(shown, "its host is missing")
-    if not host.isascii():
-        host = to_a_labels(host, shown)
-    host = host.lower()
-    if not _NAME.fullmatch(host):
-        raise _unusable(shown, "there can be no such host")
-    return host
+    return to_a_labels(host, shown)
+
+
+def _address(text: str, shown: str) -> str:
+    """Read an IPv6 address; `%25` before a zone is RFC 6874's, `%` alone is RFC 9844's."""
+    text, percent, zone = text.partition("%")
+    zone = zone.removeprefix("25")
+    if percent and not _ZONE.fullmatch(zone):
+        raise _unusable(shown, "its zone, behind %, is not the name of an interface")
+    try:
+        address = IPv6Address(text).compressed
+    except ValueError as error:
+        raise _unusable(shown, "what is in brackets is not an IPv6 address") from error
+    return f"{address}%{zone}" if zone else address
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def to_a_labels(host: str, shown: str) -> str:
-    """Write a host name in ASCII, as DNS and certificates have it.
+    """Write a host name as DNS and certificates have it: in ASCII and in lower case.
 
-    By IDNA 2008 with the mapping of UTS #46 if the package is there, else by Python's IDNA 2003.
+    Every name that a user, a server or the environment gives is read by this function, so that
+    `straße.de` is one host everywhere.
 
     Args:
         host: The name.
@@ -232,15 +261,26 @@ def to_a_labels(host: str, shown: str) -> str:
 
     Raises:
         UsageError: There can be no such host.
+
+    Source: IDNA 2008 (RFC 5891) with the mapping of UTS #46, non-transitional.
     """
-    try:
+    if not host.isascii():
+        import idna  # noqa: PLC0415 - its tables take time to load, and most hosts are ASCII
+
         try:
-            import idna  # noqa: PLC0415 - comes with the extra `tls`; most hosts are ASCII
-        except ImportError:
-            return host.encode("idna").decode("ascii")
-        return idna.encode(host, uts46=True).decode("ascii")
-    except UnicodeError as error:
-        raise _unusable(shown, "there can be no such host") from error
+            mapped = idna.uts46_remap(host, std3_rules=False, transitional=False)
+            # Labels in ASCII may have an underscore, which IDNA does not know.
+            labels = [
+                label if label.isascii() else idna.alabel(label).decode("ascii")
+                for label in mapped.split(".")
+            ]
+        except UnicodeError as error:
+            raise _unusable(shown, "there can be no such host") from error
+        host = ".".join(labels)
+    host = host.lower()
+    if not _NAME.fullmatch(host):
+        raise _unusable(shown, "there can be no such host")
+    return host
 
 
 def _escaped(text: str, shown: str) -> bytes:
