@@ -199,7 +199,7 @@ REFUSED = {
     "garbage": Script(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400, "", keeps_connection=False),
     "HTTP/2": Script(b"GET / HTTP/2.0\r\nHost: 127.0.0.1\r\n\r\n", 505, "HTTP/1.1"),
     "no HTTP": Script(b"hello\r\n\r\n", 400, "", keeps_connection=False),
-    "head too long": Script(head("GET", "/", "X: " + "x" * 4096), 431),
+    "head too long": Script(head("GET", "/", "X: " + "x" * 4096), 431, "", keeps_connection=False),
     "head too long, unfinished": Script(
         head("GET", "/", "X: " + "x" * 5000)[:-4], 431, "", keeps_connection=False
     ),

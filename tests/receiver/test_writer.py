@@ -11,7 +11,7 @@ from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
 from twisted.trial.unittest import TestCase
 
-from filebody.receiver._backlog import Backlog
+from filebody.receiver._budget import Budget
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._store import Incoming, Store
 from filebody.receiver._tap import Tap
@@ -50,7 +50,7 @@ class WriterTests(TestCase):
         self.store.open()
         self.workers = Workers(reactor)
         self.workers.start()
-        self.backlog = Backlog()
+        self.budget = Budget()
         self.is_full: list[bool] = []
         self.failed: Deferred[BaseException] = Deferred()
         self.room: Deferred[None] = Deferred()
@@ -65,7 +65,7 @@ class WriterTests(TestCase):
         await self.workers.when_idle()
         self.workers.stop()
         self.store.close()
-        assert self.backlog.held_bytes == 0
+        assert self.budget.held_bytes == 0
 
     def tearDown(self) -> Deferred[None]:  # type: ignore[override] # trial takes Deferreds
         self.incoming.gate.set()
@@ -85,7 +85,7 @@ class WriterTests(TestCase):
         return Writer(
             self.incoming,
             self.workers,
-            self.backlog,
+            self.budget,
             on_full=lambda: self.is_full.append(True),
             on_room=self.made_room,
             on_failure=self.note_failure,
@@ -115,7 +115,7 @@ class WriterTests(TestCase):
 
     def test_what_others_have_queued_makes_it_full_after_one_read(self) -> Deferred[None]:
         async def steps() -> None:
-            self.backlog.held_bytes = self.backlog.limit_bytes  # another upload's
+            self.budget.held_bytes = self.budget.limit_bytes  # another upload's
             writer = self.writer()
             for _ in range(2):
                 writer.write(b"one read")
@@ -128,8 +128,8 @@ class WriterTests(TestCase):
             writer.write(b"more, which was on its way")
             writer.abort()
             await self.workers.when_idle()
-            assert self.backlog.held_bytes == self.backlog.limit_bytes
-            self.backlog.held_bytes = 0
+            assert self.budget.held_bytes == self.budget.limit_bytes
+            self.budget.held_bytes = 0
 
         return Deferred.fromCoroutine(steps())
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import attrs
 
 from filebody.errors import UsageError
+from filebody.receiver._budget import DEFAULT_BYTES
 from filebody.wire import parse_target
 
 __all__ = ["ReceiverConfig", "is_loopback"]
 
 # What may stand in a field value without quoting; RFC 6750's b64token is narrower.
+_LEAST_MEMORY_BYTES = 16 * 1024 * 1024
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 # Of a quota this much is for records: an upload in 20 parts has as many.
@@ -69,6 +71,8 @@ class ReceiverConfig:
         max_connections: How many connections are served at a time; further ones get 503, unless one
             that is idle, or has been slower than 1 KiB/s for longer than the idle timeout, can give
             way.
+        max_memory: How much memory clients can make the receiver hold all together, in bytes, for
+            heads, queues, decoders and responses that wait.
         grace_seconds: How long running transfers may go on after `Receiver.stop`.
         expire_after_seconds: How long after its last byte an unfinished resumable upload is kept.
         quota: How many bytes unfinished resumable uploads may have, or announce, all together, with
@@ -98,6 +102,7 @@ class ReceiverConfig:
     idle_timeout_seconds: float = 60.0
     max_header_bytes: int = 64 * 1024
     max_connections: int = 1000
+    max_memory: int = DEFAULT_BYTES
     grace_seconds: float = 10.0
     expire_after_seconds: float = 7 * 24 * 60 * 60.0
     quota: int | None = None
@@ -146,6 +151,10 @@ class ReceiverConfig:
             raise UsageError("max_header_bytes must be at least 1024: browsers need that much")
         if self.max_connections < 1:
             raise UsageError("max_connections must be at least 1")
+        if self.max_memory < _LEAST_MEMORY_BYTES:
+            raise UsageError(
+                f"max_memory must be at least {_LEAST_MEMORY_BYTES} bytes: one zstd upload needs it"
+            )
         if not self.grace_seconds >= 0:
             raise UsageError("grace_seconds must be 0 or more")
         if not self.expire_after_seconds > 0:

@@ -97,17 +97,10 @@ class Download:
             start=start,
             length=length,
             on_data=line.send_data,
-            on_pause=self._paused,
             on_end=lambda reason: self._ended(found, length, reason),
         )
         line.register(self._sender)
         self._sender.start()
-
-    def _paused(self, is_paused: bool) -> None:
-        if is_paused:
-            self._line.pace.expect_client()
-        else:
-            self._line.pace.expect_nothing()
 
     def _ended(self, found: Found, length: int, reason: str | None) -> None:
         line = self._line

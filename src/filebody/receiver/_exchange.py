@@ -71,6 +71,9 @@ class Line(Protocol):
     def go_on(self) -> None:
         """Go on with what has come, and read the socket again: it is the client's turn."""
 
+    def hold(self) -> None:
+        """Read no more of the body until `go_on`."""
+
     def work(self) -> None:
         """Read nothing until the answer is sent."""
 

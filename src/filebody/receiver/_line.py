@@ -2,8 +2,11 @@
 
 HEAD -> WORKING -> BODY -> WORKING -> HEAD   an upload: head, checks, body, commit, answer
 HEAD -> WORKING -> HEAD                      a download, or any answer without a body to read
+WORKING -> FLUSHING -> HEAD                  the client has not taken the whole answer yet
 WORKING, BODY -> LINGERING                   answered before the body was read to its end
 any -> CLOSING -> CLOSED
+
+An answer that cannot be written aborts the connection: there is no other way to tell the client.
 """
 
 from __future__ import annotations
@@ -11,13 +14,19 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING
 
+import h11
 from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 
 from filebody.receiver._events import Refused
 from filebody.receiver._framing import Framing
 from filebody.receiver._os_errors import refusal_of
-from filebody.receiver._pace import LARGE_READ_BYTES, SMALL_READ_BYTES, Pace
+from filebody.receiver._pace import (
+    LARGE_READ_BYTES,
+    LEAST_READ_BYTES,
+    SMALL_READ_BYTES,
+    Pace,
+)
 from filebody.receiver._references import located
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._replies import Replies
@@ -26,12 +35,12 @@ from filebody.receiver._tap import Tap
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import h11
     from twisted.internet.interfaces import IPushProducer
     from twisted.internet.tcp import Server
     from twisted.python.failure import Failure
 
     from filebody.receiver._exchange import Exchange
+    from filebody.receiver._outbox import Outbox
     from filebody.receiver._site import Site
 
 __all__ = ["ConnectionLine", "Phase"]
@@ -45,6 +54,7 @@ class Phase(enum.Enum):
     HEAD = enum.auto()
     BODY = enum.auto()
     WORKING = enum.auto()
+    FLUSHING = enum.auto()
     LINGERING = enum.auto()
     CLOSING = enum.auto()
     CLOSED = enum.auto()
@@ -67,6 +77,7 @@ class ConnectionLine(Protocol):
 
     transport: Server
     pace: Pace
+    _outbox: Outbox
 
     def __init__(self, site: Site, *, is_surplus: bool) -> None:
         self.site = site
@@ -79,6 +90,10 @@ class ConnectionLine(Protocol):
         self._phase = Phase.HEAD
         self._exchange: Exchange | None = None
         self._moved_bytes = 0
+        self._is_alive = True  # content has come since the timer was set
+        self._is_full = False  # the exchange takes no more
+        self._is_aborted = False
+        self._is_leaving = False
 
     def _advance(self) -> None:
         """Act on what has arrived, as far as it goes."""
@@ -102,6 +117,7 @@ class ConnectionLine(Protocol):
     def poured(self, size_bytes: int) -> None:
         """Take note of bytes of the body that were read from the tap."""
         self._moved_bytes += size_bytes
+        self._is_alive = True
         self._framing.count(size_bytes)
 
     @property
@@ -115,13 +131,24 @@ class ConnectionLine(Protocol):
             self._replies.inform(100)
         self._phase = Phase.BODY
         is_counted = self._framing.left_bytes is not None
-        self.pace.read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
+        self._read_portions_of(LARGE_READ_BYTES if is_counted else SMALL_READ_BYTES)
         self.go_on()
+
+    def _read_portions_of(self, size_bytes: int) -> None:
+        self.pace.read_portions_of(LEAST_READ_BYTES if self.site.budget.is_full else size_bytes)
 
     def go_on(self) -> None:
         """Go on with what has come, and read the socket again: it is the client's turn."""
+        self._is_full = False
         self.pace.release()
         self._advance()
+
+    def hold(self) -> None:
+        """Read no more of the body until `go_on`."""
+        self._is_full = True
+        self.pace.hold()
+        if self.site.budget.is_full:
+            self.pace.read_portions_of(LEAST_READ_BYTES)
 
     def work(self) -> None:
         """Read nothing until the answer is sent."""
@@ -134,7 +161,9 @@ class ConnectionLine(Protocol):
 
     def inform(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
         """Send an interim response, where the client knows such (RFC 9110 section 15.2)."""
-        if self.is_open and self.request is not None and self.request.http_version >= b"1.1":
+        if not self.is_open or self.request is None or self.request.http_version < b"1.1":
+            return
+        if self._outbox.is_empty:  # who does not read what came before needs no further news
             self._replies.inform(status, self._located(fields))
 
     def respond(self, status: int, fields: Sequence[tuple[str, str]], content: bytes = b"") -> None:
@@ -159,6 +188,7 @@ class ConnectionLine(Protocol):
     def begin_response(self, status: int, fields: Sequence[tuple[str, str]]) -> None:
         """Send the head of the answer."""
         close = self._is_last or not self._framing.is_body_read
+        self._read_portions_of(SMALL_READ_BYTES)
         self._replies.begin(status, self._located(fields), close=close)
 
     def _located(self, fields: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
@@ -171,20 +201,31 @@ class ConnectionLine(Protocol):
         self._replies.data(data)
 
     def end_response(self) -> None:
-        """End the answer and go on: to the next request, to lingering, or to the end."""
+        """End the answer, and go on when the client has taken it."""
         self._replies.end()
         self._exchange = None
+        if not self._outbox.is_empty:
+            self._phase = Phase.FLUSHING
+            self.pace.hold()
+            self.pace.expect_client()
+        self._outbox.call_when_empty(self._answer_is_out)
+
+    def _answer_is_out(self) -> None:
+        """Go on: to the next request, to lingering, or to the end."""
+        if self._phase in {Phase.CLOSING, Phase.CLOSED}:
+            return
         if self._framing.is_reusable and not self._is_last:
             self._framing.next_cycle()
             self.request = None
             self.pace.waited_seconds = 0.0
             self._phase = Phase.HEAD
-            self.pace.read_portions_of(SMALL_READ_BYTES)
+            self._read_portions_of(SMALL_READ_BYTES)
             self.go_on()
         elif self._framing.is_body_read:
             self._close()
         else:
             self._phase = Phase.LINGERING
+            self._outbox.finish()
             self.pace.linger()
 
     def refuse(self, refusal: Refusal, *, tell: bool = True) -> None:
@@ -214,7 +255,17 @@ class ConnectionLine(Protocol):
         self.respond(refusal.status, fields, content)
 
     def fail(self, failure: Failure) -> None:
-        """Answer a call that failed: as it says if it is a `Refusal`, else with 500."""
+        """Answer a call that failed: as it says if it is a `Refusal`, else with 500.
+
+        Where that cannot be written either, the connection is aborted.
+        """
+        try:
+            self._fail(failure)
+        except Exception:  # noqa: BLE001 - whatever it is, the connection must not stay
+            _log.failure("filebody receiver: an answer could not be written")
+            self.abort("the answer could not be written")
+
+    def _fail(self, failure: Failure) -> None:
         error = failure.value
         if isinstance(error, OSError):
             error = refusal_of(error, "")
@@ -229,22 +280,36 @@ class ConnectionLine(Protocol):
 
     def register(self, producer: IPushProducer) -> None:
         """Let the transport set the pace of a producer."""
-        self.transport.registerProducer(producer, True)
+        self._outbox.attach(producer)
 
     def unregister(self) -> None:
         """End that."""
-        self.transport.unregisterProducer()
+        self._outbox.detach()
 
     def abort(self, reason: str) -> None:
         """Close now, whatever is under way."""
         self._lose_exchange(reason)
-        if self._phase is not Phase.CLOSED:
+        if self._phase is not Phase.CLOSED and not self._is_aborted:
             self._phase = Phase.CLOSING
+            self._is_aborted = True
+            self._leave()
+            self._outbox.drop()
+            self.pace.expect_nothing()
             self.transport.abortConnection()
+
+    def _leave(self) -> None:
+        """Take no place any more, though the connection is not gone yet."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            self.site.leaving += 1
 
     def _close(self) -> None:
         """Close when what was written is sent."""
         self._phase = Phase.CLOSING
+        self._outbox.call_when_empty(self._close_now)
+
+    def _close_now(self) -> None:
+        self._outbox.finish()
         self.pace.close()
 
     def _lose_exchange(self, reason: str) -> None:
@@ -253,4 +318,4 @@ class ConnectionLine(Protocol):
             exchange.lost(reason)
 
     def _write(self, data: bytes) -> None:
-        self.transport.write(data)
+        self._outbox.write(data)

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
     from twisted.internet.tcp import Server
 
-__all__ = ["LARGE_READ_BYTES", "SMALL_READ_BYTES", "Pace"]
+__all__ = ["LARGE_READ_BYTES", "LEAST_READ_BYTES", "SMALL_READ_BYTES", "Pace"]
 
 # One read of the socket. Bodies of known length go to the disk as they were read: large reads mean
 # few steps. What h11 takes apart is read in smaller portions, for it may be many small chunks.
 LARGE_READ_BYTES: Final = 256 * 1024
 SMALL_READ_BYTES: Final = 64 * 1024
+# Where memory is short.
+LEAST_READ_BYTES: Final = 16 * 1024
 # RFC 9112 section 9.6: after an early answer, read on for a while, so that the client sees the
 # answer before it sees a reset.
 _LINGER_SECONDS: Final = 10.0
@@ -56,6 +58,7 @@ class Pace:
         self._timer: IDelayedCall | None = None
         self._waited_seconds = 0.0  # without the wait under way
         self._waiting_since = 0.0
+        self._heard = 0.0
         self._discarded_bytes = 0
 
     @property
@@ -73,6 +76,11 @@ class Pace:
     def waited_seconds(self, seconds: float) -> None:
         self._waited_seconds = seconds
         self._waiting_since = self._clock.seconds()
+
+    @property
+    def stalled_seconds(self) -> float:
+        """How long the client has been waited for without a sign of it."""
+        return self._clock.seconds() - self._heard if self._timer is not None else 0.0
 
     def expect_client(self) -> None:
         """Begin, or begin anew, to wait for the client."""
@@ -99,7 +107,7 @@ class Pace:
             self._transport.resumeProducing()
 
     def read_portions_of(self, size_bytes: int) -> None:
-        """Set how much a read of the socket takes at most."""
+        """Set how much a read of the socket takes, and the transport holds unsent, at most."""
         # The attribute of twisted.internet.abstract.FileDescriptor, below TLS if there is TLS.
         getattr(self._transport, "transport", self._transport).bufferSize = size_bytes
 
@@ -118,13 +126,13 @@ class Pace:
         else:
             self._transport.loseWriteConnection()
 
-    def discard(self, size_bytes: int) -> None:
-        """Take note of what came while lingering: there is a limit."""
+    def discard(self, size_bytes: int) -> bool:
+        """Take note of what came while lingering; returns whether that is too much."""
         self._discarded_bytes += size_bytes
-        if self._discarded_bytes > _LINGER_BYTES:
-            self._transport.abortConnection()
+        return self._discarded_bytes > _LINGER_BYTES
 
     def _wait(self, seconds: float) -> None:
+        self._heard = self._clock.seconds()
         if self._timer is not None:
             self._timer.reset(seconds)
         else:

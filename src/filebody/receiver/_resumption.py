@@ -168,8 +168,8 @@ class Resumption:
         self._writer = Writer(
             part,
             self._site.workers,
-            self._site.backlog,
-            on_full=self._line.pace.hold,
+            self._site.budget,
+            on_full=self._line.hold,
             on_room=self._room_made,
             on_failure=self._failed,
             tap=self._line.tap(),

@@ -33,7 +33,6 @@ class Sender:
         start: The first byte to send.
         length: How many bytes to send.
         on_data: Takes each piece, in order.
-        on_pause: Told True when the client does not keep up, and False when it does again.
         on_end: Takes None after the last byte, or the reason why there is no more.
     """
 
@@ -45,7 +44,6 @@ class Sender:
         start: int,
         length: int,
         on_data: Callable[[bytes], None],
-        on_pause: Callable[[bool], None],
         on_end: Callable[[str | None], None],
     ) -> None:
         self._descriptor = descriptor
@@ -53,7 +51,6 @@ class Sender:
         self._offset = start
         self._end = start + length
         self._on_data = on_data
-        self._on_pause = on_pause
         self._on_end = on_end
         self._paused = False
         self._reading = False
@@ -67,14 +64,11 @@ class Sender:
         """The client has taken what was there (IPushProducer)."""
         if self._paused:
             self._paused = False
-            self._on_pause(False)
             self._next()
 
     def pauseProducing(self) -> None:
         """The client does not keep up (IPushProducer)."""
-        if not self._paused and not self._stopped:
-            self._paused = True
-            self._on_pause(True)
+        self._paused = True
 
     def stopProducing(self) -> None:
         """The connection is gone (IProducer): close the file, after the read under way."""

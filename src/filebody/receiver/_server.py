@@ -40,6 +40,8 @@ _log = Logger()
 _BACKLOG = 1024
 # So many connections more than are served get a 503; further ones are closed without a word.
 _SURPLUS = 100
+# How long a connection must have been silent to give way to another one.
+_IDLE_SECONDS = 0.25
 
 
 class Receiver:
@@ -88,7 +90,7 @@ class Receiver:
             scheme="http" if config.cert is None else "https",
             store=Store(config.directory, overwrite=config.overwrite),
             workers=self._workers,
-            clock=reactor,
+            clock=monotonic(reactor),
             on_event=on_event,
         )
         self._sweeper = Sweeper(self._site, reactor)
@@ -234,8 +236,13 @@ class _Factory(ServerFactory):
         self._site = site
 
     def buildProtocol(self, addr: IAddress | None) -> Connection | None:  # noqa: ARG002 - the interface's
-        surplus = len(self._site.connections) - self._site.config.max_connections
-        if surplus >= _SURPLUS:
+        site = self._site
+        most = site.config.max_connections
+        if site.busy >= most:
+            site.make_room(least_idle_seconds=_IDLE_SECONDS)
+        if site.busy >= most + _SURPLUS:
+            # There is no place even for a refusal: then nobody may be idle.
+            site.make_room(least_idle_seconds=0)
+        if site.busy >= most + _SURPLUS:
             return None
-        is_surplus = surplus >= 0 and not self._site.make_room()
-        return Connection(self._site, exchange_for, is_surplus=is_surplus)
+        return Connection(site, exchange_for, is_surplus=site.busy >= most)

@@ -8,7 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
-from filebody.receiver._backlog import Backlog
+from filebody.receiver._budget import Budget
 from filebody.receiver._holds import Holds
 from filebody.receiver._room import RoomMaker
 from filebody.receiver._shelf import Shelf
@@ -28,6 +28,10 @@ __all__ = ["Site"]
 
 _log = Logger()
 
+# Of all places, the part that idle connections give up at once.
+_AT_ONCE = 32
+_LOOK_AGAIN_SECONDS = 0.05
+
 
 @attrs.define(kw_only=True)
 class Site:
@@ -40,10 +44,11 @@ class Site:
         shelf: Where uploads are that can be gone on with; from `open` on.
         holds: Who is at which of them.
         workers: The threads for the disk.
-        backlog: What uploads have in memory.
-        clock: Where timeouts are set.
+        budget: All memory that clients make us hold.
+        clock: Where timeouts are set; it does not follow the wall clock.
         on_event: Whom to tell; None for nobody.
         connections: The connections that are open.
+        leaving: How many of them were aborted, and are not gone yet.
         is_closing: Whether the receiver is about to stop: no connection is kept alive.
     """
 
@@ -53,11 +58,15 @@ class Site:
     workers: Workers
     clock: IReactorTime
     on_event: Callable[[ReceiverEvent], None] | None
-    backlog: Backlog = attrs.field(factory=Backlog)
+    budget: Budget = attrs.field(
+        default=attrs.Factory(lambda self: Budget(self.config.max_memory), takes_self=True)
+    )
     holds: Holds = attrs.field(factory=Holds)
     shelf: Shelf = attrs.field(init=False)
     connections: set[Connection] = attrs.field(factory=set)
+    leaving: int = 0
     is_closing: bool = False
+    _no_room_until: float = 0.0
     _all_gone: Deferred[None] | None = None
 
     def open(self) -> None:
@@ -104,9 +113,39 @@ class Site:
             gone, self._all_gone = self._all_gone, None
             gone.callback(None)
 
-    def make_room(self) -> bool:
-        """Let a connection that is idle or too slow give way to another; False if none is."""
-        return any(connection.give_way() for connection in list(self.connections))
+    @property
+    def busy(self) -> int:
+        """How many connections take a place."""
+        return len(self.connections) - self.leaving
+
+    def make_room(self, *, least_idle_seconds: float) -> None:
+        """Let connections that are idle, or too slow, give way to others.
+
+        Args:
+            least_idle_seconds: How long a client must have been silent to count as idle.
+        """
+        now = self.clock.seconds()
+        if now < self._no_room_until:
+            return  # nothing was found a moment ago, and looking costs
+        most = self.config.max_connections
+        found = sorted(
+            (
+                (rank, connection)
+                for connection in self.connections
+                if (rank := connection.spare_rank)
+            ),
+            key=lambda one: (one[0][0], -one[0][1]),
+        )
+        idle = [one for (kind, seconds), one in found if not kind and seconds >= least_idle_seconds]
+        # Idle ones cost nothing: several at once, so that not every client has to look again.
+        spared = idle[: max(self.busy - most + 1, most // _AT_ONCE)]
+        for (kind, _), connection in found:
+            if kind and self.busy - len(spared) >= most:
+                spared.append(connection)
+        for connection in spared:
+            connection.give_way()
+        if not spared:
+            self._no_room_until = now + _LOOK_AGAIN_SECONDS
 
     def when_empty(self) -> Deferred[None]:
         """Fire when there is no connection; for one caller at a time."""

@@ -118,8 +118,8 @@ class Reception:
         self._writer = Writer(
             incoming,
             self._site.workers,
-            self._site.backlog,
-            on_full=self._line.pace.hold,
+            self._site.budget,
+            on_full=self._line.hold,
             on_room=self._room_made,
             on_failure=self._failed,
             # A little of what is coded may be much of the file: that is for several visits.

@@ -2,7 +2,7 @@
 
 At most one call is under way. While it is, the socket fills the next batch, and the memory is
 bounded by `HIGH_WATER_BYTES` and the read that passed it, and for all uploads together by their
-`Backlog`; or, where there is a `Tap`, the thread itself goes on reading the socket, and nothing is
+`Budget`; or, where there is a `Tap`, the thread itself goes on reading the socket, and nothing is
 queued at all.
 """
 
@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from filebody.receiver._backlog import Backlog
+    from filebody.receiver._budget import Budget
     from filebody.receiver._tap import Tap
     from filebody.receiver._workers import Workers
 
@@ -49,7 +49,7 @@ class Writer:
     Args:
         sink: Where the bytes go; this object's own from now on.
         workers: The threads to do it in.
-        backlog: What all uploads have in memory; this one is counted in.
+        budget: Counts what is queued.
         on_full: Called when nothing may be read from the socket any more.
         on_room: Called when it may be read again.
         on_failure: Called once when a write failed; what follows is dropped.
@@ -63,7 +63,7 @@ class Writer:
         self,
         sink: Sink,
         workers: Workers,
-        backlog: Backlog,
+        budget: Budget,
         *,
         on_full: Callable[[], None],
         on_room: Callable[[], None],
@@ -75,7 +75,7 @@ class Writer:
     ) -> None:
         self._sink = sink
         self._workers = workers
-        self._backlog = backlog
+        self._budget = budget
         self._on_full = on_full
         self._on_room = on_room
         self._on_failure = on_failure
@@ -108,12 +108,12 @@ class Writer:
         else:
             self._pieces.append(bytearray(piece) if len(piece) < _SMALL_BYTES else piece)
         self._queued_bytes += len(piece)
-        self._backlog.held_bytes += len(piece)
+        self._budget.add(len(piece))
         if self._tap is not None:
             self._tap.left_bytes -= len(piece)
         self._may_pour = is_last_read and self._tap is not None and self._tap.left_bytes > 0
         self._pump()
-        if self._held_bytes > HIGH_WATER_BYTES or self._backlog.is_full:
+        if self._held_bytes > HIGH_WATER_BYTES or self._budget.is_full:
             self._fill()
 
     def finish(self, conclude: Callable[[], _T]) -> Deferred[_T]:
@@ -139,7 +139,7 @@ class Writer:
             return
         self._ended = True
         self._pieces.clear()
-        self._backlog.held_bytes -= self._queued_bytes
+        self._budget.add(-self._queued_bytes)
         self._queued_bytes = 0
         if self._tap is not None:
             self._tap.stop()
@@ -197,7 +197,7 @@ class Writer:
         return self._queued_bytes + self._under_way_bytes
 
     def _landed(self, result: _T) -> _T:
-        self._backlog.held_bytes -= self._under_way_bytes
+        self._budget.add(-self._under_way_bytes)
         self._under_way_bytes = 0
         return result
 
@@ -213,8 +213,8 @@ class Writer:
         self._pump()
         if self._is_pouring:
             return  # the socket went from one call to the next
-        # What is queued is also under way soon: nobody has to be told when the backlog is shorter.
-        if self._is_full and self._held_bytes <= (0 if self._backlog.is_full else _LOW_WATER_BYTES):
+        # What is queued is also under way soon: nobody has to be told when there is room again.
+        if self._is_full and self._held_bytes <= (0 if self._budget.is_full else _LOW_WATER_BYTES):
             self._is_full = False
             self._on_room()
 
