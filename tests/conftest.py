@@ -4,7 +4,9 @@ import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+from tests.long import by_form
 from tests.peers.certificates import Certificates
 from tests.peers.nginx import Nginx
 from tests.peers.stores import Stores
@@ -55,6 +57,16 @@ def _children_have_default_signals() -> None:
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, lambda *_: None)
+
+
+# Machines that are busy are no faults: neither slow examples nor slow generation.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    max_examples=by_form(quick=100, long=2000),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tests")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,4 +1,4 @@
-"""Connections that are cut, reset or left alone at 200 bytes of a request, and what the agent says.
+"""Connections that are cut, reset or left alone at any byte of a request.
 
 It is always a response or a `TransferError`, and a success only if the server has everything.
 """
@@ -17,16 +17,18 @@ from filebody.agent import Options, Timeouts
 from tests.agent.sending import SendCase
 from tests.integration.destinations import Received, ToReceiver
 from tests.integration.eventually import until
+from tests.long import by_form, long
 from tests.peers import content
 from tests.peers.cutter import Cutter
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, long]
 
 SIZE = 3_000_001
 SEED = 11
 WHOLE = Received(SIZE, content.sha256_of(SEED, SIZE))
-POSITIONS = 200
-AT_ONCE = 25
+# The ends of the message are 38 of them.
+POSITIONS = by_form(quick=60, long=400)
+AT_ONCE = 20
 
 By = Literal["close", "reset", "stall"]
 

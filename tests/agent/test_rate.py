@@ -14,6 +14,7 @@ from twisted.internet.task import Clock
 
 from filebody import UsageError
 from filebody.agent._rate import RateLimit, RateLimits
+from tests.long import by_form, long
 
 PLENTY = 1 << 20
 
@@ -485,5 +486,7 @@ class Limits(RuleBasedStateMachine):
             record.check()
 
 
-TestLimits = Limits.TestCase
-TestLimits.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestLimits = long(Limits.TestCase)
+TestLimits.settings = settings(
+    max_examples=by_form(quick=30, long=2000), stateful_step_count=50, deadline=None
+)

@@ -20,12 +20,13 @@ from tests.integration.clients import AgentClient, Client, OurClient, TreqClient
 from tests.integration.destinations import ToReceiver
 from tests.integration.eventually import until
 from tests.integration.pipes import write_slowly
+from tests.long import by_form, long
 from tests.peers import content
 from tests.peers.certificates import Certificates
 from tests.peers.cutter import Cut, Cutter
 from tests.peers.twisted_web import TwistedWeb
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, long]
 
 # More than both sockets' buffers hold, so that most cuts find the producer paused or writing.
 SIZE = 9_000_001
@@ -37,7 +38,7 @@ LOST = (ResponseNeverReceived, RequestTransmissionFailed, ResponseFailed, Connec
 
 class TestCuts(UploadCase):
     through: ClassVar[tuple[type[Client], ...]] = (AgentClient, TreqClient)
-    position_count: ClassVar[int] = 50
+    position_count: ClassVar[int] = by_form(quick=30, long=200)
 
     @pytest.fixture(autouse=True)
     def _peers(self, _directory: None, twisted_web: TwistedWeb, certificates: Certificates) -> None:
@@ -131,7 +132,7 @@ class TestCuts(UploadCase):
 
 class TestCutsOfOurs(TestCuts):
     through = (OurClient,)
-    position_count = 200
+    position_count = by_form(quick=60, long=400)
 
 
 async def failure_of(

@@ -11,6 +11,7 @@ from filebody import FileBodyProducer
 from tests.integration.case import UploadCase
 from tests.integration.clients import AgentClient, Client, OurClient
 from tests.integration.destinations import Destination, Received, ToReceiver, ToTwistedWeb
+from tests.long import long, long_only
 from tests.peers import content
 from tests.peers.certificates import Certificates
 from tests.peers.twisted_web import Manners, TwistedWeb
@@ -115,6 +116,8 @@ class TestLarge(UploadCase):
         self.destination = ToTwistedWeb(twisted_web, tls=False)
         self.client = self.through(certificates)
 
+    @long
+    @long_only
     async def test_five_gib(self) -> None:
         """More than 32 bits count; holes mostly, with marks around every border of a number."""
         path = self.directory / "large"

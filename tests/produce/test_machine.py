@@ -33,6 +33,7 @@ from filebody.body._source import SourceReader
 from filebody.produce._state import ACTIVE, State
 from tests.contract.rows import Steps
 from tests.fakes import FakeReactor
+from tests.long import by_form, long
 
 ACTIONS = ["pause", "resume", "stop", "cancel", "stop cooperator", "raise"]
 few_actions = st.lists(st.sampled_from(ACTIONS), max_size=3)
@@ -365,6 +366,6 @@ class ProducerMachine(RuleBasedStateMachine):
 
 
 ProducerMachine.TestCase.settings = settings(
-    max_examples=300, stateful_step_count=30, deadline=None
+    max_examples=by_form(quick=50, long=3000), stateful_step_count=30, deadline=None
 )
-TestProducerMachine = ProducerMachine.TestCase
+TestProducerMachine = long(ProducerMachine.TestCase)

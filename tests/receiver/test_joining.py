@@ -21,6 +21,7 @@ from filebody.receiver._joining import finished, forget, identifier_of, join
 from filebody.receiver._record import Kind, Piece, Record
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._stock import unfinished
+from tests.long import by_form, long
 from tests.receiver.killed_join import PIECES, ask, make, opened, stored
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.resuming import TUS, metadata, tus_append, tus_create, tus_head
@@ -305,10 +306,11 @@ def test_what_can_be_done_with_a_joined_part(receiver: ReceiverProcess) -> None:
     assert (receiver.directory / "joined").read_bytes() == WHOLE
 
 
+@long
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.9, 1.0])
 def test_the_receiver_is_killed(tmp_path: Path, share: float) -> None:
     """While it joins, seen from outside; it finishes by itself, or for who asks again."""
-    pieces = [os.urandom(24 << 20) for _ in range(3)]
+    pieces = [os.urandom(by_form(quick=6, long=24) << 20) for _ in range(3)]
     length = sum(map(len, pieces))
     said = metadata(filename="joined")
     with ReceiverProcess(tmp_path) as receiver:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.long import by_form, long
 from tests.receiver.power import PoweredReceiver
 from tests.receiver.resuming import (
     IETF_TYPE,
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.receiver.wire import Answer
+
+pytestmark = long
 
 STEP = SIZE // 8
 
@@ -81,7 +84,7 @@ def test_what_was_told_is_there(tmp_path: Path, protocol: str) -> None:
     with PoweredReceiver(tmp_path, fsync=True) as receiver:
         client.create(receiver)
         receiver.cut_power()
-    for _ in range(6):
+    for _ in range(by_form(quick=2, long=6)):
         with PoweredReceiver(tmp_path, fsync=True) as receiver:
             offset = client.look(receiver)
             assert client.told <= offset < SIZE
@@ -107,7 +110,7 @@ def test_what_was_told_is_there(tmp_path: Path, protocol: str) -> None:
 def test_at_any_moment_of_the_end(tmp_path: Path, protocol: str) -> None:
     """The file has its name and all its bytes, or can be resumed: never anything between."""
     chance = random.Random(protocol)
-    for number in range(6):
+    for number in range(by_form(quick=2, long=40)):
         home = tmp_path / str(number)
         home.mkdir()
         client = Client(protocol)
@@ -134,7 +137,7 @@ def test_at_any_moment_of_the_end(tmp_path: Path, protocol: str) -> None:
 def test_a_join_at_any_moment(tmp_path: Path) -> None:
     """Asked for again, it makes the same file: no byte of a part goes before it is elsewhere."""
     chance = random.Random(7)
-    for number in range(8):
+    for number in range(by_form(quick=2, long=40)):
         home = tmp_path / str(number)
         home.mkdir()
         with PoweredReceiver(home, fsync=True) as receiver:

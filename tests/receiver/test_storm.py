@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import attrs
 import pytest
 
+from tests.long import by_form, long
 from tests.peers.content import generated
 from tests.receiver.resuming import (
     IETF_TYPE,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 SIZE = 3_000_017
 BODY = generated(13, 0, SIZE)
 CLIENTS = 6
-TURNS = 100
+TURNS = by_form(quick=40, long=400)
 
 
 @attrs.define
@@ -97,6 +98,7 @@ class Storm:
         return [draft(10), IETF_TYPE, f"Upload-Complete: ?{end == SIZE:d}", *said]
 
 
+@long
 @pytest.mark.parametrize("protocol", ["tus", "ietf"])
 def test_storm(receiver: ReceiverProcess, protocol: str) -> None:
     if protocol == "tus":

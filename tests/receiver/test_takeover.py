@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.long import by_form, long
 from tests.peers.content import generated
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.resuming import (
@@ -178,6 +179,7 @@ def test_nothing_is_left_of_a_directory_without_uploads(tmp_path: Path) -> None:
     assert list(receiver.directory.iterdir()) == []
 
 
+@long
 @pytest.mark.parametrize("protocol", ["tus", "ietf"])
 @pytest.mark.parametrize("fsync", [False, True])
 def test_a_receiver_killed_again_and_again(tmp_path: Path, protocol: str, fsync: bool) -> None:
@@ -185,7 +187,7 @@ def test_a_receiver_killed_again_and_again(tmp_path: Path, protocol: str, fsync:
     chance = random.Random(f"{protocol} {fsync}")
     told = 0
     path = ""
-    for _ in range(12):
+    for _ in range(by_form(quick=3, long=40)):
         with ReceiverProcess(tmp_path, fsync=fsync) as receiver:
             if not path:
                 path = (
@@ -200,7 +202,7 @@ def test_a_receiver_killed_again_and_again(tmp_path: Path, protocol: str, fsync:
             if offset == SIZE:
                 break
             with Wire(receiver.address) as wire:
-                count = chance.randrange(SIZE // 5)
+                count = chance.randrange(SIZE // by_form(quick=5, long=20))
                 end = min(offset + count, SIZE)
                 if protocol == "tus":
                     wire.send(patch_head(path, offset, SIZE - offset))

@@ -11,12 +11,13 @@ from twisted.internet.defer import Deferred, DeferredList
 
 from filebody.agent import Options, Timeouts
 from filebody.resumable import NoticeKind, _machine
+from tests.long import by_form, long
 from tests.peers.cutter import By, Cutter
 from tests.receiver.process import ReceiverProcess
 from tests.resumable.case import ResumableCase, content_of
 
 SIZE = 6_000_000
-POSITIONS = 200
+POSITIONS = by_form(quick=80, long=400)
 AT_ONCE = 4
 # What does not move is given up soon; where it did move after all, that costs one more try.
 QUICK = Options(timeouts=Timeouts(stall_seconds=0.3, response_seconds=0.3))
@@ -30,6 +31,7 @@ def places(chance: random.Random) -> list[tuple[int, By]]:
     return [(chance.randrange(1, end), chance.choice(get_args(By))) for end in ranges]
 
 
+@long
 class TestCuts(ResumableCase):
     async def start(self) -> None:
         patch = mock.patch.object(_machine, "FIRST_DELAY_SECONDS", 0.002)
@@ -53,7 +55,7 @@ class TestCuts(ResumableCase):
             assert read == [after_bytes for after_bytes, _ in plan]
         assert (self.receiver.directory / name).read_bytes() == content_of(SIZE)
 
-    async def test_at_200_places(self) -> None:
+    async def test_at_many_places(self) -> None:
         chance = random.Random(10)
         path = self.make_file(content_of(SIZE))
         names = [f"{('tus', 'ietf')[number % 2]}-{number}" for number in range(AT_ONCE)]

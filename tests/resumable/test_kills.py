@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,12 +11,14 @@ from typing import Any
 import pytest
 
 from filebody.resumable import Checkpoints
+from tests.long import by_form, long
 from tests.peers.resumable import ResumableServer
 from tests.resumable.case import content_of
 from tests.resumable.sending import start, wait_for_progress
 
-# A hundred take a minute: as many as the environment says, and a few otherwise.
-KILLS = int(os.environ.get("FILEBODY_KILLS", "12"))
+pytestmark = long
+
+KILLS = by_form(quick=4, long=100)
 SIZE = 16_000_000
 # So that it is not done before the last kill.
 SLOW_BYTES_PER_SECOND = 1.5 * SIZE / max(KILLS, 12)
@@ -78,7 +79,7 @@ def test_parts_that_are_killed_too(tmp_path: Path) -> None:
     (tmp_path / "source").write_bytes(content)
     with ResumableServer("tus") as server:
         settings, log = settings_for(server, tmp_path, parallel=4), tmp_path / "log"
-        for _ in range(KILLS // 4):
+        for _ in range(by_form(quick=2, long=25)):
             kill_at_random(settings, log, chance)
         outcome = finish(settings, log)
         path = outcome["done"].removeprefix(server.url)
@@ -93,7 +94,7 @@ def test_a_prefix_is_verified_after_a_kill(tmp_path: Path) -> None:
     with ResumableServer("ietf") as server:
         settings = settings_for(server, tmp_path, verify_prefix=True)
         log = tmp_path / "log"
-        for _ in range(3):
+        for _ in range(by_form(quick=1, long=10)):
             kill_at_random(settings, log, chance)
         finish(settings, log)
         assert server.targets == {"/file": content}

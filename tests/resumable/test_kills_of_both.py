@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import random
 import socket
 import subprocess
@@ -20,6 +19,7 @@ from typing import Any, Self
 import pytest
 
 from filebody.resumable import Checkpoints
+from tests.long import by_form, long
 from tests.peers.recorder import Recorder
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.wire import eventually
@@ -27,8 +27,9 @@ from tests.resumable.case import content_of
 from tests.resumable.sending import start
 from tests.summary import Note
 
-# A hundred take minutes: as many as the environment says, and a few otherwise.
-KILLS = int(os.environ.get("FILEBODY_KILLS", "5"))
+pytestmark = long
+
+KILLS = by_form(quick=3, long=50)
 SIZE = 8_000_000
 # A sender that is held to a rate begins with a burst, which must not bring it to its end too soon.
 BYTES_PER_SECOND = min(4_000_000, 10 * SIZE / KILLS)

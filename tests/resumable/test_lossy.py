@@ -35,6 +35,7 @@ from filebody.resumable._values import (
     Waited,
 )
 from filebody.wire import UploadLimits
+from tests.long import by_form, long
 from tests.resumable.model import ModelServer
 
 LIMITS = [
@@ -267,5 +268,7 @@ class LossyLine(RuleBasedStateMachine):
             assert isinstance(step, Stay)
 
 
-LossyLine.TestCase.settings = settings(max_examples=250, stateful_step_count=40, deadline=None)
-TestLossyLine = LossyLine.TestCase
+LossyLine.TestCase.settings = settings(
+    max_examples=by_form(quick=50, long=3000), stateful_step_count=40, deadline=None
+)
+TestLossyLine = long(LossyLine.TestCase)
