@@ -1,5 +1,6 @@
 """Bytes that tell where they belong: a piece that is lost, doubled or misplaced shows."""
 
+import functools
 import hashlib
 import sys
 from array import array
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _WORD = 8
+_BLOCK = 1 << 16
 _PIECE = 1 << 20
 
 
@@ -15,14 +17,21 @@ def generated(seed: int, offset: int, size: int) -> bytes:
 
     It is made of big-endian words of eight bytes, each the seed (16 bits) and its own offset (48).
     """
-    first = offset // _WORD
-    last = (offset + size + _WORD - 1) // _WORD
-    base = seed << 48
-    words = array("Q", range(base + first * _WORD, base + last * _WORD, _WORD))
+    first = offset // _BLOCK
+    last = (offset + size + _BLOCK - 1) // _BLOCK
+    start = offset - first * _BLOCK
+    blocks = b"".join(_block(seed, number) for number in range(first, last))
+    return blocks[start : start + size]
+
+
+@functools.lru_cache(maxsize=256)
+def _block(seed: int, number: int) -> bytes:
+    """Return the block of this number; tests want the same ones again and again."""
+    begin = (seed << 48) + number * _BLOCK
+    words = array("Q", range(begin, begin + _BLOCK, _WORD))
     if sys.byteorder == "little":
         words.byteswap()
-    start = offset - first * _WORD
-    return words.tobytes()[start : start + size]
+    return words.tobytes()
 
 
 def pieces(seed: int, size: int) -> Iterator[bytes]:
