@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test coverage lint bench docs lock clean
+.PHONY: demo test test-long coverage lint bench docs lock clean
 
 # Sends a file to a receiver of its own, into ./received; big enough for the bar to be seen.
 demo: $(VENV)/.demo demo-file.bin
@@ -20,7 +20,11 @@ demo-file.bin:
 test: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh
 
-# The same with the coverage of src/filebody and its floors; every peer must be there for those.
+# Their long form, and then all of them five times in random order.
+test-long: $(VENV)/.dev
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh --long
+
+# The same as `make test` with the coverage of src/filebody and its floors; every peer must be there for those.
 coverage: $(VENV)/.dev
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh --coverage
 
@@ -59,4 +63,4 @@ $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip
 	touch $@
 
 clean:
-	rm -rf $(VENV) docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf $(VENV) .venv-* docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

@@ -1,50 +1,71 @@
 #!/bin/sh
 # Runs the tests.
 #
-#     sh tests/run.sh                        all of them, on all processors: `make test`
+#     sh tests/run.sh                        all of them, several at once: `make test`
 #     sh tests/run.sh tests/body -k name     some of them, one by one: every argument goes to pytest
-#     sh tests/run.sh --coverage             all of them, measured: `make coverage`
+#     sh tests/run.sh --coverage             all, with coverage and its floors: `make coverage`
+#     sh tests/run.sh --long                 the long form of those that have one, then all of them
+#                                            five times in random order: `make test-long`
 #
-# Measured, the rooms through which every byte goes are held to a floor: the exit status is pytest's,
-# or else that of a floor that was missed. With `CI=true` a missing program is a failure instead of a
-# skipped test. FILEBODY_TEST_WORKERS says how many tests run at once.
+# Environment:
+#
+#     CI=true                       a missing program is a failure instead of skipped tests
+#     FILEBODY_TEST_PEERS=none      no program is found that the tests talk to
+#     FILEBODY_TEST_WORKERS=4       tests at once
+#     FILEBODY_TEST_ORDER=random    another order each time; pytest prints the seed that repeats it
+#     FILEBODY_TEST_ROUNDS=5        how many times `--long` runs all tests
+#     FILEBODY_TEST_LONG=1          tests have their long form
+#
+# The exit status is pytest's, or else that of a floor that was missed.
 set -eu
 cd "$(dirname "$0")/.."
 
 FLOOR_PERCENT=95
+LONG_TIMEOUT_SECONDS=900
 
-# Tests wait for other programs now and then: twice as many as processors keep those busy.
-workers=${FILEBODY_TEST_WORKERS:-$(($(getconf _NPROCESSORS_ONLN) * 2))}
-parallel="-n $workers --dist worksteal"
+# Tests start Python hundreds of times, which must not compile everything each time.
+unset PYTHONDONTWRITEBYTECODE
+
+# One more than processors: some tests wait for timers or for other programs.
+workers=${FILEBODY_TEST_WORKERS:-$(($(getconf _NPROCESSORS_ONLN) + 1))}
+
+all() {
+	order=""
+	[ "${FILEBODY_TEST_ORDER:-}" != random ] || order="-p randomly"
+	# shellcheck disable=SC2086 # the options are separate words
+	python -m pytest -n "$workers" --dist worksteal $order "$@"
+}
+
+long() {
+	status=0
+	FILEBODY_TEST_LONG=1 all -m long --timeout "$LONG_TIMEOUT_SECONDS" || status=$?
+	round=0
+	while [ "$round" -lt "${FILEBODY_TEST_ROUNDS:-5}" ]; do
+		round=$((round + 1))
+		echo
+		echo "All tests in random order, round $round"
+		FILEBODY_TEST_ORDER=random all || status=$?
+	done
+	return "$status"
+}
+
+covered() {
+	status=0
+	all --cov || status=$?
+	for room in body produce; do
+		missed=0
+		floor=$(coverage report --include="src/filebody/$room/*" --fail-under="$FLOOR_PERCENT") ||
+			missed=$?
+		total=$(echo "$floor" | grep '^TOTAL')
+		echo "src/filebody/$room, at least $FLOOR_PERCENT % covered: $total"
+		[ "$status" -ne 0 ] || status=$missed
+	done
+	return "$status"
+}
 
 case "${1:-}" in
-"")
-	# shellcheck disable=SC2086 # the options are separate words
-	exec python -m pytest $parallel
-	;;
---coverage) ;;
-*) exec python -m pytest "$@" ;;
+"") all ;;
+--coverage) covered ;;
+--long) long ;;
+*) python -m pytest "$@" ;;
 esac
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-
-# Through a pipe, whose exit status in POSIX sh is that of `tee`: the other one goes by a file.
-{
-	status=0
-	# shellcheck disable=SC2086
-	python -m pytest $parallel --cov || status=$?
-	echo "$status" >"$scratch/status"
-} 2>&1 | tee "$scratch/output"
-status=$(cat "$scratch/status")
-
-for room in body produce; do
-	missed=0
-	coverage report --include="src/filebody/$room/*" --fail-under="$FLOOR_PERCENT" \
-		>"$scratch/floor" || missed=$?
-	echo "coverage of src/filebody/$room, at least $FLOOR_PERCENT %: $(tail -n 1 "$scratch/floor")"
-	[ "$status" -ne 0 ] || status=$missed
-done
-# The closing line once more, where a reader of the end looks for it.
-grep -E '^=+ .*(passed|failed|error).* =+$' "$scratch/output" | tail -n 1
-exit "$status"
