@@ -218,11 +218,14 @@ def started(
 
 @contextlib.contextmanager
 def receiving(
-    directory: Path, *arguments: str | os.PathLike[str], env: Mapping[str, str] | None = None
+    directory: Path,
+    *arguments: str | os.PathLike[str],
+    env: Mapping[str, str] | None = None,
+    ignored: signal.Signals | None = None,
 ) -> Iterator[tuple[Running, str]]:
     """`filebody receive` on a free port, and its URL."""
     command = ("receive", directory, "--port", "0", "--json", *arguments)
-    with started(*command, cwd=directory.parent, env=env) as running:
+    with started(*command, cwd=directory.parent, env=env, ignored=ignored) as running:
         listening = json.loads(running.line("out"))
         assert listening["event"] == "listening"
         yield running, listening["url"]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Running, dispositions, environment, receiving, started
+from tests.cli.command import PROGRAM, Running, dispositions, environment, receiving, started
 from tests.cli.server import Peer, full_port, serving
 
 LARGE = 32 * 1024 * 1024
@@ -294,14 +294,59 @@ def test_ctrl_c_while_it_is_still_being_loaded(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, b"", b"")
 
 
-def test_nohup_is_respected(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_send_keeps_ignoring_a_signal(number: signal.Signals, tmp_path: Path) -> None:
     command = ("try", "-", "--name", "x")
-    with started(*command, cwd=tmp_path, ignored=signal.SIGHUP) as running:
+    with started(*command, cwd=tmp_path, ignored=number) as running:
         running.write(b"all of it")
         wait_for_part(tmp_path / "received")
-        running.interrupt(signal.SIGHUP)
+        running.interrupt(number)
         running.process.stdin.close()  # type: ignore[union-attr]
         assert running.end().code == 0
+    assert (tmp_path / "received" / "x").read_bytes() == b"all of it"
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT, signal.SIGTERM])
+def test_receive_keeps_ignoring_a_signal(number: signal.Signals, tmp_path: Path) -> None:
+    other = signal.SIGTERM if number != signal.SIGTERM else signal.SIGINT
+    with receiving(tmp_path / "inbox", ignored=number) as (running, url):
+        running.interrupt(number)
+        upload = Upload(url, b"all of it", 9)
+        with upload.socket:
+            assert upload.finish(b"").startswith(b"HTTP/1.1 201")
+        running.interrupt(other)
+        assert running.end().code == 0
+    assert (tmp_path / "inbox" / "slow").read_bytes() == b"all of it"
+
+
+# A shell without job control, as in a script, starts what follows with SIGINT ignored.
+IN_THE_BACKGROUND = ('"$@" <pipe & echo "$!"; wait "$!"', signal.SIGINT)
+UNDER_NOHUP = ('echo "$$"; exec nohup "$@" <pipe', signal.SIGHUP)
+
+
+@pytest.mark.parametrize(
+    ("script", "number"), [IN_THE_BACKGROUND, UNDER_NOHUP], ids=["background", "nohup"]
+)
+def test_shells_are_obeyed(script: str, number: signal.Signals, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        dispositions(),
+        subprocess.Popen(
+            ["sh", "-c", script, "sh", *PROGRAM, "try", "-", "--name", "x"],
+            cwd=tmp_path,
+            env=environment(home=tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as shell,
+    ):
+        with (tmp_path / "pipe").open("wb", buffering=0) as pipe:
+            assert shell.stdout is not None
+            process = int(shell.stdout.readline())
+            pipe.write(b"all of it")
+            wait_for_part(tmp_path / "received")
+            os.kill(process, number)
+        shell.communicate(timeout=60)
+    assert shell.returncode == 0
     assert (tmp_path / "received" / "x").read_bytes() == b"all of it"
 
 

@@ -32,6 +32,9 @@ Exit codes:
   2    the command line is wrong, or the address or directory cannot be used
   70   a fault in filebody itself
   130  stopped by Ctrl-C, and transfers were cut off (143 by SIGTERM, 129 by SIGHUP)
+
+\b
+A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
 """
 
 

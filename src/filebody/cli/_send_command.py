@@ -46,6 +46,9 @@ Exit codes (of the first file that failed):
   65   the server says that it has other bytes than were sent
   70   a fault in filebody itself
   130  stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP)
+
+\b
+A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
 """
 
 
