@@ -118,6 +118,29 @@ class TestLost(SendCase):
     async def test_stored_by_close_before_it_is_seen_that_all_is_out(self) -> None:
         await self.stored_before_it_is_seen(UNKNOWN_LENGTH, _STORED_BY_CLOSE)
 
+    async def test_early_success_that_ends_before_it_is_seen_that_all_is_out(self) -> None:
+        producer = _Dawdler(UNKNOWN_LENGTH)
+        early = Send(b"HTTP/1.1 201 Made\r\n\r\no")
+        script: Script = [
+            ReadHead(),
+            ReadBody(len(CONTENT)),
+            early,
+            ReadBody(),
+            Send(b"k"),
+            Close(),
+        ]
+        with ScriptedServer(script, certificates=self.certificates) as server:
+            sending = Deferred.fromCoroutine(self.put(server.url, producer))
+            await until(lambda: server.connections and server.connections[0].at >= 3)
+            for _ in range(3):  # the agent sees the early response
+                await deferLater(reactor, 0, lambda: None)
+            clock = _Clock(lambda: server.connections[0].end is not None)
+            self.monkeypatch.setattr(_writer, "time", clock)
+            producer.done.callback(None)
+            stored = await sending
+        assert clock.looks >= 2
+        assert (stored.status, stored.content) == (201, b"ok")
+
     async def test_a_success_before_the_last_chunk_is_an_early_one(self) -> None:
         """Only the last chunk says that there is no more."""
         script: Script = [ReadHead(), ReadBody(len(CONTENT)), _STORED, Close()]

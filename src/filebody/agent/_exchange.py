@@ -437,6 +437,8 @@ class Exchange:
 
     def _lost(self, error: OSError | None) -> None:
         """There will be no more bytes from the peer."""
+        if self._phase in (Phase.HOLDING, Phase.HELD) and self._writer.has_sent_all:
+            self._look_whether_it_is_out()
         if self._phase not in OPEN:
             return
         response = self._response
