@@ -21,7 +21,7 @@ CASES: list[tuple[errors.FilebodyError, ExitCode, tuple[str, ...]]] = [
     (
         errors.BodyReadError("f", 1000, OSError(errno.EIO, "I/O error")),
         ExitCode.UNREADABLE,
-        ("byte 1000", URL, "its disk or file system is failing"),
+        ("at byte 1000", URL, "its disk or file system is failing"),
     ),
     (errors.BodyShrank("f", 1000, 5000), ExitCode.UNREADABLE, ("byte 1000 of 5000", URL, AGAIN)),
     (
@@ -51,7 +51,11 @@ CASES: list[tuple[errors.FilebodyError, ExitCode, tuple[str, ...]]] = [
         ExitCode.MISMATCH,
         (URL, AFTER, "9000 bytes", "was sent 5000", "send the file again"),
     ),
-    (errors.RemoteError(URL, 503, "busy"), ExitCode.REFUSED, (URL, "busy", AFTER, "later")),
+    (
+        errors.RemoteError(URL, 503, "busy"),
+        ExitCode.REFUSED,
+        (URL, "busy", AFTER, "wait a while", "--retry 5"),
+    ),
     (errors.RemoteError(URL, 415, "no"), ExitCode.REFUSED, (URL, AFTER, "-H 'Content-Type: ...'")),
     (errors.ConnectError(URL, 0, "refused"), ExitCode.LOST, (URL, AFTER, "refused")),
     (errors.TLSError(URL, 0, "no handshake"), ExitCode.LOST, (URL, AFTER, "no handshake")),
@@ -119,9 +123,9 @@ def test_advice_behind_a_question() -> None:
     [
         (400, "bytes", "check the names of the fields"),
         (404, "check the URL", "check the URL"),
-        (405, "another method with -X", "it may take no forms there"),
+        (405, "another method: -X POST", "it may take no forms there"),
         (415, "Content-Type", "it may take no forms there"),
-        (501, "another one with -X", "it may take no forms there"),
+        (501, "try -X POST", "it may take no forms there"),
     ],
 )
 def test_forms_are_refused_for_other_reasons(status: int, file_words: str, form_words: str) -> None:

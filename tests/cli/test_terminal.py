@@ -258,7 +258,7 @@ def test_summary(tmp_path: Path) -> None:
     assert code == 26
     for pattern in (
         r"sent one to http\S+/one: 1000 B in ",
-        r"filebody: cannot read missing at byte 0",
+        r"filebody: cannot read missing \(for ",
         r"sent two to http\S+/two: 2\.0 KiB in ",
         r"2 of 3 files sent, 1 failed: 2\.9 KiB in ",
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 from typing import cast
 
 import http_sf
@@ -12,15 +13,16 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from filebody.cli._load import CODINGS
+from filebody.cli._secrets import url_without_secrets
 from filebody.errors import EarlySuccess, TransferTimeout
+from filebody.wire import reason_of
 
-__all__ = ["accepted_codings", "beginning_of", "detail_of", "digest_of"]
+__all__ = ["accepted_codings", "beginning_of", "detail_of", "digest_of", "status_phrase"]
 
 _ANSWER_BYTES = 1 << 16
-# Longer than any sentence: more of an answer is not shown.
-_DETAIL_CHARACTERS = 300
+_ANSWER_CHARACTERS = 300
+_REASON_CHARACTERS = 160
 _NEVER = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*", re.IGNORECASE)
-_TAG = re.compile(r"(?s)<(script|style|title|head)\b.*?</\1>|<[^>]*>")
 
 
 class _Beginning(Protocol):
@@ -96,14 +98,25 @@ def accepted_codings(response: IResponse) -> list[str] | None:
     return [coding for coding in CODINGS if coding in accepted]
 
 
+def status_phrase(status: int) -> str:
+    """The registered reason phrase of a status, or nothing."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
 def detail_of(response: IResponse, content: bytes) -> str:
     """What a server says to its no, for one line."""
     if 300 <= response.code < 400:
         [location] = response.headers.getRawHeaders(b"Location", [b""])[:1]
-        where = location.decode("utf-8", "replace")
+        where = url_without_secrets(location.decode("utf-8", "replace"))
         return f"it redirects to {where}: send it there" if where else ""
-    [kind] = response.headers.getRawHeaders(b"Content-Type", [b"text/plain"])[:1]
-    if not kind.lower().startswith((b"text/", b"application/json", b"application/problem")):
+    [coding] = response.headers.getRawHeaders(b"Content-Encoding", [b"identity"])[:1]
+    if coding.strip().lower() != b"identity":
         return ""
-    words = " ".join(_TAG.sub(" ", content.decode("utf-8", "replace")).split())
-    return words if len(words) <= _DETAIL_CHARACTERS else words[:_DETAIL_CHARACTERS] + "…"
+    kind = response.headers.getRawHeaders(b"Content-Type")
+    named = None if kind is None else kind[0].decode("latin-1")
+    phrase = status_phrase(response.code)
+    most = _ANSWER_CHARACTERS if response.code < 300 else _REASON_CHARACTERS
+    return reason_of(named, content, response.code, phrase, most_characters=most)

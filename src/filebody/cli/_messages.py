@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import errno
 import ssl
-from http import HTTPStatus
 
-from filebody.agent import Response
-from filebody.cli._answer import accepted_codings
+from filebody.cli._advice import advice_after
+from filebody.cli._answer import status_phrase
 from filebody.cli._exit import Interrupted
 from filebody.cli._load import Reached
 from filebody.cli._secrets import url_without_secrets
@@ -45,28 +44,6 @@ _READ_ADVICE = {
     errno.EIO: "its disk or file system is failing",
     errno.EISDIR: "send its files, or an archive of it",
 }
-_STATUS_ADVICE = {
-    401: "give --token, --user or --netrc",
-    403: "you may not store that there; check the token and the URL",
-    404: "check the URL",
-    405: "try another method with -X",
-    408: "the server did not get it in time; try again",
-    409: "something of this name is there already, or in the way; choose another name",
-    411: "the server wants to know the length: send a file instead of a pipe",
-    413: "it is longer than the server takes",
-    415: "try another -H 'Content-Type: ...'",
-    429: "wait and try again",
-    501: "it may not know the method: try another one with -X",
-    507: "the server's disk is full",
-}
-_NO_FORMS = "it may take no forms there: check the URL, or send the file without --form"
-_FORM_ADVICE = {
-    400: "check the names of the fields, and whether it takes forms there",
-    405: _NO_FORMS,
-    415: _NO_FORMS,
-    501: _NO_FORMS,
-}
-
 # Which option gives it longer.
 _TIMEOUTS: tuple[tuple[type[TransferTimeout], str], ...] = (
     (ConnectTimeout, "--connect-timeout"),
@@ -87,10 +64,7 @@ _OTHER_NAME = frozenset({62, 64})  # X509_verify_cert(3): hostname or address mi
 
 def status_words(status: int) -> str:
     """`413 Content Too Large`; the number alone if it has no registered name."""
-    try:
-        return f"{status} {HTTPStatus(status).phrase}"
-    except ValueError:
-        return str(status)
+    return f"{status} {status_phrase(status)}".rstrip()
 
 
 def failure_line(
@@ -126,7 +100,8 @@ def failure_line(
                 f"sent to {url}: somebody cut it short; send it again when nobody writes to it"
             )
         case BodyReadError():
-            line = f"cannot read {source} at byte {error.offset} (for {url}): {error.strerror}"
+            at = f" at byte {error.offset}" if error.offset else ""
+            line = f"cannot read {source}{at} (for {url}): {error.strerror}"
             line = _with(line, _READ_ADVICE.get(error.errno or 0))
         case DigestMismatch():
             line = (
@@ -139,7 +114,7 @@ def failure_line(
         case RemoteError():
             line = f"{url} answered {status_words(error.status)} to {source} {after}"
             line += f": {error.detail}" if error.detail else ""
-            line = _with(line, _advice(error, reached))
+            line = _with(line, advice_after(error, reached))
         case TransferTimeout():
             line = f"timeout sending {source} to {url} {after}: {error.reason}; try again, or "
             line += f"give it longer ({_timeout_option(error)})"
@@ -225,35 +200,6 @@ def _transfer_advice(error: TransferError, *, is_sent: bool) -> str | None:
         if isinstance(error, kind):
             return advice
     return None
-
-
-def _advice(error: RemoteError, reached: Reached) -> str | None:
-    if error.status == 415 and reached.coding is not None:
-        advice = _coding_advice(error.response, reached.coding, is_form=reached.is_form)
-        if advice is not None:
-            return advice
-    if reached.is_form and error.status in _FORM_ADVICE:
-        return _FORM_ADVICE[error.status]
-    if error.status >= 500:
-        return _STATUS_ADVICE.get(error.status, "the server has a problem; try again later")
-    return _STATUS_ADVICE.get(error.status)
-
-
-def _coding_advice(response: object, coding: str, *, is_form: bool) -> str | None:
-    """What to do about 415 where there is a coding; None if that was not the reason.
-
-    Source: RFC 9110 section 15.5.16: the fields of the response tell which it was.
-    """
-    codings = accepted_codings(response) if isinstance(response, Response) else None
-    if codings is None:
-        form = "forms, or not " if is_form else ""
-        without = "without --form, or " if is_form else ""
-        return f"it may not take {form}{coding}: send it {without}without --compress"
-    if coding in codings:
-        return None
-    if codings:
-        return f"it does not take {coding}; --compress={codings[0]} would do"
-    return f"it does not take {coding}: send it without --compress"
 
 
 def _with(line: str, advice: str | None) -> str:

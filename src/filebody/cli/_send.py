@@ -11,6 +11,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from filebody.agent import Options, UploadAgent
+from filebody.cli._advice import may_take_tus_only
 from filebody.cli._course import (
     Asking,
     Course,
@@ -31,7 +32,7 @@ from filebody.cli._show import Result, Screen, Show
 from filebody.cli._sources import Source
 from filebody.cli._targets import Target
 from filebody.cli._verbose import Trace
-from filebody.errors import FilebodyError, RemoteError
+from filebody.errors import FilebodyError, RemoteError, TotalTimeout
 from filebody.resumable import Checkpoints
 
 __all__ = ["Item", "Sending"]
@@ -74,6 +75,7 @@ class Sending(Series):
         self._notices = Notices(self._show.tell)
         self._store = Checkpoints()
         self._asked: Asking | None = None  # once, for all files: they go to one place
+        self._takes_no_other = False  # tus, also for small files
 
     def run(self, reactor: Any) -> Coroutine[Deferred[Any], Any, int]:
         """Send them all; returns the exit code."""
@@ -142,9 +144,12 @@ class Sending(Series):
                 asked = _rest(asked, began)
             if course is None:
                 exchange = self._plain(agent, asked, target, fields, load)
-            else:
+                course = await self._course_after(agent, exchange, load, item, fields)
+            if course is not None:
                 exchange = self._resumable(agent, asked, course, fields, load, source)
-            await self._do(exchange)
+                await self._do(exchange)
+        except TotalTimeout as failure:
+            error = _of_all(failure, options.exchange)
         except (FilebodyError, Interrupted) as failure:
             error = failure
         finally:
@@ -176,19 +181,51 @@ class Sending(Series):
         if item.course is not None or resumption.wish is False:
             return item.course
         begun = begun_course(load.content, target, name, self._store)
-        if begun is not None or not resumption.is_for(load.content):
+        is_small = not resumption.is_for(load.content)
+        if begun is not None or (is_small and not self._takes_no_other):
             return begun
+        asked = await self._ask(agent, target.of(name), fields)
+        course = offered_course(asked.offer, load.content, target, name)
+        if course is None and resumption.wish:  # what the first request is answered with may tell
+            return Course(url=target.of(name).url, offer=asked.offer if asked.is_silent else None)
+        return course
+
+    async def _course_after(
+        self,
+        agent: UploadAgent,
+        exchange: Exchange,
+        load: Load,
+        item: Item,
+        fields: Sequence[tuple[str, str]],
+    ) -> Course | None:
+        """Send it in one request; where only tus is taken, return how to send it by that."""
+        try:
+            await self._do(exchange)
+        except RemoteError as refusal:
+            is_file = not load.is_form and load.coding is None and regular_path(load.content)
+            can_resume = self._options.resumption.wish is None and self._options.target is not None
+            if not (is_file and can_resume and may_take_tus_only(refusal)):
+                raise
+            target, name = item.target, item.source.name
+            offer = (await self._ask(agent, target.of(name), fields)).offer
+            course = None if offer.ietf else offered_course(offer, load.content, target, name)
+            if course is None:
+                raise
+            self._takes_no_other = True
+            return course
+        return None
+
+    async def _ask(
+        self, agent: UploadAgent, target: Target, fields: Sequence[tuple[str, str]]
+    ) -> Asking:
+        """Ask the server what it offers, once for all files."""
         if self._asked is None:
             trace = Trace(self._show.say) if self._options.verbose else None
             exchange = attrs.evolve(self._options.exchange, listener=trace)
-            asking = Asking(agent, exchange, target.of(name), fields)
+            asking = Asking(agent, exchange, target, fields)
             await self._do(asking)
             self._asked = asking
-        offer = self._asked.offer
-        course = offered_course(offer, load.content, target, name)
-        if course is None and resumption.wish:  # what the first request is answered with may tell
-            return Course(url=target.of(name).url, offer=offer if self._asked.is_silent else None)
-        return course
+        return self._asked
 
     def _plain(
         self,
@@ -238,6 +275,14 @@ class Sending(Series):
             store=self._store,
             is_verbose=options.verbose,
         )
+
+
+def _of_all(error: TotalTimeout, options: Options) -> TotalTimeout:
+    """Name the time that was given for all requests of a file, not what was left for the last."""
+    total = options.timeouts.total_seconds
+    if total is None:
+        return error
+    return TotalTimeout(error.url, error.offset, f"not done within {total:g} s")
 
 
 def _rest(options: Options, began: float) -> Options:

@@ -7,14 +7,12 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from filebody.agent import Response
+from filebody.wire import reason_of
 
 __all__ = ["drain", "read_detail"]
 
 # What is longer is ended with its connection.
 _MOST_BYTES = 1 << 16
-# Longer than any sentence.
-_DETAIL_CHARACTERS = 300
-_READABLE = (b"text/plain", b"application/json", b"application/problem+json")
 
 
 class _Beginning(Protocol):
@@ -54,11 +52,7 @@ async def drain(response: Response) -> bytes:
 
 
 async def read_detail(response: Response) -> str:
-    """What a refusal says, if it is text: shortened, in one line."""
+    """What a refusal says: shortened, in one line."""
     content = await drain(response)
-    kind = (response.headers.getRawHeaders(b"content-type") or [b""])[0].lower()
-    if not kind.startswith(_READABLE):
-        return ""
-    words = " ".join(content.decode("utf-8", "replace").split())
-    shown = "".join(character for character in words if character.isprintable())
-    return shown if len(shown) <= _DETAIL_CHARACTERS else f"{shown[:_DETAIL_CHARACTERS]}..."
+    kind = response.headers.getRawHeaders(b"content-type")
+    return reason_of(None if kind is None else kind[0].decode("latin-1"), content)

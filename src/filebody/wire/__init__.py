@@ -24,6 +24,7 @@ from filebody.wire._metadata import format_metadata, parse_metadata
 from filebody.wire._numbers import MAX_SIZE_BYTES, parse_tus_size
 from filebody.wire._printable import printable
 from filebody.wire._problems import Problem, ProblemType, format_problem, parse_problem
+from filebody.wire._reason import reason_of
 from filebody.wire._scope import is_bound_to_origin
 from filebody.wire._structured import format_bool, parse_bool, parse_integer
 from filebody.wire._uri import Origin, Target, parse_authority, parse_target, to_a_labels
@@ -67,5 +68,6 @@ __all__ = [
     "parse_target",
     "parse_tus_size",
     "printable",
+    "reason_of",
     "to_a_labels",
 ]
