@@ -34,8 +34,9 @@ def test_parse(text: str, proxy: Proxy) -> None:
         ("http://proxy.test/path", "written http://host:port, with nothing behind it"),
         ("http://proxy test", "written http://host:port, with nothing behind it"),
         ("http://proxy.test\r\n", "written http://host:port, with nothing behind it"),
-        ("https://me:secret@proxy.test:1", "https://proxy.test:1 is not a proxy that can be used"),
-        ("socks5://proxy.test:1080", "socks5://proxy.test:1080 is not a proxy that can be used"),
+        ("https://me:secret@proxy.test:1", "https://proxy.test is not a proxy that can be used"),
+        ("socks4://me:secret@proxy.test", "socks4://proxy.test is not a proxy that can be used"),
+        (f"socks5://me:{'secret' * 50}@proxy.test", "255 bytes at most"),
     ],
 )
 def test_what_is_no_proxy(text: str, why: str) -> None:
@@ -73,9 +74,43 @@ def test_the_environment(environ: dict[str, str], http: Proxy | None, https: Pro
     assert proxies.for_origin(parse_target("https://host.test/").origin) == https
 
 
-def test_an_environment_that_cannot_be_used() -> None:
-    with pytest.raises(UsageError, match=r"the environment variable HTTPS_PROXY: .*socks5"):
-        Proxies.from_environment({"HTTPS_PROXY": "socks5://proxy.test:1"})
+@pytest.mark.parametrize(
+    ("text", "scheme", "port"),
+    [
+        ("socks5://proxy.test", "socks5", 1080),
+        ("SOCKS5H://me:secret@proxy.test:1", "socks5h", 1),
+        ("socks://proxy.test/", "socks5h", 1080),
+    ],
+)
+def test_socks(text: str, scheme: str, port: int) -> None:
+    proxy = Proxy.parse(text)
+    assert (proxy.scheme, proxy.host, proxy.port) == (scheme, "proxy.test", port)
+    assert (proxy.credentials == ("me", "secret")) is ("secret" in text)
+
+
+def test_socks_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("filebody.agent._proxy.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"pip install 'filebody\[socks\]'"):
+        Proxy.parse("socks5://proxy.test")
+
+
+def test_an_environment_that_cannot_be_used_matters_where_it_would_be() -> None:
+    environ = {"HTTPS_PROXY": "socks4://me:secret@h", "NO_PROXY": "host.test"}
+    proxies = Proxies.from_environment(environ)
+    for url in ("http://other.test/", "https://host.test/"):
+        assert proxies.for_origin(parse_target(url).origin) is None
+    with pytest.raises(
+        UsageError, match=r"the environment variable HTTPS_PROXY: .*socks4"
+    ) as caught:
+        proxies.for_origin(parse_target("https://other.test/").origin)
+    assert "secret" not in str(caught.value)
+    assert "secret" not in repr(proxies)
+
+
+def test_an_exception_that_cannot_be_matches_nothing() -> None:
+    proxies = Proxies(PLAIN, exceptions=("a..b", "\u2764.test", "-" * 300, "fe80::1%lo"))
+    assert proxies.for_origin(parse_target("http://host.test/").origin) == PLAIN
+    assert proxies.for_origin(parse_target("http://[fe80::1%25eth0]/").origin) is None
 
 
 def test_exceptions_in_the_environment() -> None:

@@ -14,6 +14,7 @@ from twisted.python.failure import Failure
 from filebody.agent._options import Timeouts
 from filebody.agent._proxy import Proxy
 from filebody.agent._race import race
+from filebody.agent._socks import socks
 from filebody.agent._tls import default_context, handshake
 from filebody.agent._tunnel import tunnel
 from filebody.agent._turns import Turns
@@ -154,8 +155,9 @@ class _Connecting:
         seconds = self._timeouts.connect_seconds
         if seconds is not None:
             seconds -= self._reactor.seconds() - self._begun
+        opening = tunnel if route.proxy.scheme == "http" else socks
         self._do(
-            tunnel(self._reactor, connected, route.proxy, route.origin, seconds, url),
+            opening(self._reactor, connected, route.proxy, route.origin, seconds, url),
             lambda _: self._is_through(connected),
         )
 

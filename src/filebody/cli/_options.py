@@ -241,12 +241,15 @@ def _resumption(given: Mapping[str, Any]) -> Resumption:
 
 
 def _proxies(given: str | None, target: Target | None) -> Proxies:
-    if target is None:  # a trial: our own receiver is on this machine
+    if target is None or given == "":  # a trial's receiver is on this machine
         return Proxies()
     if given is None:
-        return Proxies.from_environment()
-    if not given:
-        return Proxies()
+        proxies = Proxies.from_environment()
+        try:
+            proxies.for_origin(target.origin)
+        except UsageError as error:
+            raise UsageError(f"{error}; --proxy '' goes without") from error
+        return proxies
     try:
         proxy = Proxy.parse(given)
     except UsageError as error:

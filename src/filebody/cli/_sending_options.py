@@ -140,8 +140,8 @@ peer = _together(
         "--proxy",
         metavar="URL",
         section=PEER,
-        help="http://host:port of the proxy to go through; '' for none. With a password it is "
-        "better in the environment.  [default: as the environment says]",
+        help="http://host:port of the proxy to go through, or socks5h://host:port; '' for none. "
+        "With a password it is better in the environment.  [default: as the environment says]",
     ),
     option(
         "--max-redirects",
