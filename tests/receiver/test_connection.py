@@ -98,6 +98,49 @@ REFUSED = {
         "curl -T",
         keeps_connection=False,
     ),
+    "form by PUT": Script(
+        put("/x", BODY, "Content-Type: Multipart/Form-Data;boundary=b"),
+        415,
+        "curl -T",
+        keeps_connection=False,
+    ),
+    "form among other types": Script(
+        put("/x", BODY, "Content-Type: text/plain", "Content-Type: multipart/form-data"),
+        415,
+        keeps_connection=False,
+    ),
+    "form without files": Script(
+        put("/x", BODY, "Content-Type: application/x-www-form-urlencoded"),
+        415,
+        "application/octet-stream",
+        keeps_connection=False,
+    ),
+    "form, to be resumed": Script(
+        put(
+            "/x",
+            BODY,
+            "Content-Type: multipart/form-data; boundary=b",
+            "Upload-Draft-Interop-Version: 8",
+            "Upload-Complete: ?1",
+        ),
+        415,
+        "curl -T",
+        keeps_connection=False,
+    ),
+    "form, by tus": Script(
+        head(
+            "POST",
+            "/x",
+            "Content-Length: 2",
+            "Tus-Resumable: 1.0.0",
+            "Upload-Length: 2",
+            "Content-Type: multipart/form-data; boundary=b",
+        )
+        + b"--",
+        415,
+        "curl -T",
+        keeps_connection=False,
+    ),
     "form without a name": Script(
         head("POST", "/", "Content-Length: 2", "Content-Type: multipart/form-data; boundary=b")
         + b"--",
@@ -246,6 +289,9 @@ ACCEPTED = {
     ),
     "no sniffing": Script(head("GET", "/page.html"), 200, "'x-content-type-options': 'nosniff'"),
     "no scripts": Script(head("GET", "/page.html"), 200, "sandbox"),
+    "text says its charset": Script(
+        head("GET", "/page.html"), 200, "'content-type': 'text/html; charset=utf-8'"
+    ),
     "listing": Script(head("GET", "/"), 200, "./page.html"),
     "listing, head": Script(head("HEAD", "/"), 200, "text/html", method="HEAD"),
     "listing below": Script(head("GET", "/deep/"), 200, "./file.txt"),
@@ -307,13 +353,6 @@ def test_listing_shows_only_what_is_served(shared: ReceiverProcess) -> None:
 STORED = {
     "known length": put("/x", BODY),
     "post": head("POST", "/x", f"Content-Length: {len(BODY)}") + BODY,
-    "form type, raw body": head(
-        "POST",
-        "/x",
-        f"Content-Length: {len(BODY)}",
-        "Content-Type: application/x-www-form-urlencoded",
-    )
-    + BODY,
     "own page": put("/x", BODY, "Origin: http://127.0.0.1"),
     "chunked": head("PUT", "/x", CHUNKED) + chunked(BODY[:3], BODY[3:]),
     "one byte a chunk": head("PUT", "/x", CHUNKED) + chunked(*(bytes([b]) for b in BODY)),

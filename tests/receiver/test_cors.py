@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.receiver.process import ReceiverProcess
-from tests.receiver.resuming import TUS, TUS_TYPE, ask, located
+from tests.receiver.resuming import TUS, TUS_TYPE, ask, located, tus_create
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -74,5 +74,37 @@ def test_any_page(receiver: ReceiverProcess, tmp_path_factory: pytest.TempPathFa
         answer = ask(open_to_all, "PUT", "/x", STRANGER, body=b"")
         assert answer.status == 201
         assert answer.fields["access-control-allow-origin"] == "https://stranger.example"
+        # A list is no origin, nor is what has a blank at its end: it cannot be echoed.
+        for fields in (
+            ["Origin: http://a.example", "Origin: http://b.example"],
+            ["Origin: http://a.example http://b.example"],
+            ["Origin: http://a.exämple"],
+            ["Origin: x"],
+        ):
+            answer = ask(open_to_all, "GET", "/", *fields)
+            assert answer.status == 200, fields
+            assert "access-control-allow-origin" not in answer.fields, fields
+        answer = ask(open_to_all, "GET", "/", "Origin: http://a.example", "Origin:")
+        assert answer.fields["access-control-allow-origin"] == "http://a.example"
+        for asked in (" , x", "a b", "a,", "a\tb"):
+            answer = ask(
+                open_to_all,
+                "OPTIONS",
+                "/",
+                STRANGER,
+                "Access-Control-Request-Method: PUT",
+                f"Access-Control-Request-Headers: {asked}",
+                "Access-Control-Request-Headers:",
+            )
+            assert answer.status == 204, asked
+            assert "access-control-allow-headers" not in answer.fields, asked
         # A page without an origin is one that somebody wanted to keep from having one.
         assert ask(open_to_all, "PUT", "/y", "Origin: null", body=b"").status == 403
+
+
+def test_the_method_that_counts_is_the_one_that_is_checked(receiver: ReceiverProcess) -> None:
+    path = tus_create(receiver, 3)
+    for method, status in (("DELETE", 403), ("delete", 403), ("PATCH", 403), ("HEAD", 200)):
+        override = f"X-HTTP-Method-Override: {method}"
+        assert ask(receiver, "GET", path, STRANGER, TUS, override).status == status
+    assert ask(receiver, "HEAD", path, TUS).status == 200

@@ -134,6 +134,10 @@ def test_a_name_in_the_disposition(shared: ReceiverProcess) -> None:
     field = "Content-Disposition: inline; filename=\"x\"; filename*=UTF-8''na%C3%AFve.txt"
     answer = ask(shared, "POST", "/", draft(10), "Upload-Complete: ?1", field, body=HELLO)
     assert located("/", answer) == "/na%C3%AFve.txt"
+    for unknown in ("undefined", "idna", "punycode", "a%00"):
+        field = f"Content-Disposition: inline; filename*={unknown}''x"
+        answer = ask(shared, "POST", "/", draft(10), "Upload-Complete: ?1", field, body=HELLO)
+        assert answer.status == 400, unknown
     for wrong in ("../x", "/etc/x", ".hidden", "a%00b"):
         field = f"Content-Disposition: inline; filename*=UTF-8''{wrong}"
         answer = ask(shared, "POST", "/", draft(10), "Upload-Complete: ?1", field, body=HELLO)

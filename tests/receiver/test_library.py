@@ -24,7 +24,8 @@ def root(tmp_path: Path) -> Root:
 @pytest.mark.parametrize(
     ("name", "media_type"),
     [
-        ("a.txt", "text/plain"),
+        ("a.txt", "text/plain; charset=utf-8"),
+        ("a.html", "text/html; charset=utf-8"),
         ("a.png", "image/png"),
         ("a.tar.gz", "application/gzip"),
         ("a.txt.bz2", "application/octet-stream"),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from filebody.receiver._names import Target, fault_of, parse_target
 from filebody.receiver._pages import MAX_ENTRIES, Entry, listing, shown_size
+from filebody.wire import printable
 
 NAMES = st.text(min_size=1, max_size=60).filter(lambda name: fault_of(name) is None)
 
@@ -36,8 +37,16 @@ def test_a_link_leads_to_the_file_whatever_its_name(directory: list[str], name: 
     base = "http://127.0.0.1:80" + target.url_path
     path = urljoin(base, links.targets[-1]).removeprefix("http://127.0.0.1:80")
     assert parse_target(path.encode()) == Target((*directory, name), is_directory=False)
-    assert name in links.text
+    assert printable(name) in links.text
     assert "script" not in links.tags
+
+
+def test_what_reorders_or_hides_text_is_escaped() -> None:
+    entry = Entry("invoice\u202efdp.exe", False, 1, 0)
+    page = listing(Target(("zero\u200bwidth",), True), [entry], more=False)
+    assert r"invoice\u202efdp.exe" in Links(page).text
+    assert r"zero\u200bwidth" in Links(page).text
+    assert "\u202e" not in page
 
 
 def test_markup_in_a_name_is_text() -> None:

@@ -138,6 +138,9 @@ REFUSED = {
         create("Upload-Length: 1", TUS_TYPE, body=b"xx"), 413, "more than the 1"
     ),
     "joining nothing of ours": Refused(create("Upload-Concat: final;/a /b"), 400, "no upload"),
+    "joining what is no URL": Refused(create("Upload-Concat: final;http://[x"), 400),
+    "joining no identifier": Refused(create("Upload-Concat: final;/.uploads/x"), 404),
+    "metadata of a part": Refused(create("Upload-Concat: partial", "Upload-Metadata: a !"), 400),
     "joining the unknown": Refused(create(f"Upload-Concat: final;/.uploads/{'x' * 32}"), 404),
     "joining with a length": Refused(
         create("Upload-Concat: final;/a", "Upload-Length: 1"), 400, "neither"

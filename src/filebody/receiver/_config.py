@@ -17,6 +17,8 @@ __all__ = ["ReceiverConfig", "is_loopback"]
 
 # What may stand in a field value without quoting; RFC 6750's b64token is narrower.
 _LEAST_MEMORY_BYTES = 16 * 1024 * 1024
+# RFC 6454 section 6.2: an origin as browsers write it; not "null", and not a list.
+_ORIGIN = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*://[!-+\-.0-~]+")
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 # Of a quota this much is for records: an upload in 20 parts has as many.
@@ -133,7 +135,7 @@ class ReceiverConfig:
         """Whether pages of an origin may store files here."""
         if origin in self.allow_origins:
             return True
-        return "*" in self.allow_origins and origin != "null" and origin.isascii()
+        return "*" in self.allow_origins and _ORIGIN.fullmatch(origin) is not None
 
     @property
     def public_origin(self) -> str | None:

@@ -5,6 +5,7 @@ Source: the Fetch standard, section 3.2 (CORS protocol).
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from filebody.receiver._request import field
@@ -20,6 +21,9 @@ __all__ = ["cors_fields", "is_preflight", "preflight_fields"]
 
 _METHODS: Final = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
 _OWN: Final = ("Location", "Content-Location", "Repr-Digest")
+_NAMES: Final = re.compile(
+    r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+(?:[ \t]*,[ \t]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+)*"
+)
 _DAY_SECONDS: Final = 24 * 60 * 60
 
 
@@ -54,6 +58,6 @@ def preflight_fields(request: h11.Request) -> Fields:
         ("Access-Control-Max-Age", str(_DAY_SECONDS)),
     ]
     asked = field(request, b"access-control-request-headers")
-    if asked is not None and asked.isascii():
+    if asked is not None and _NAMES.fullmatch(asked):
         fields.append(("Access-Control-Allow-Headers", asked))
     return fields

@@ -13,7 +13,10 @@ from filebody.receiver._refusal import Refusal
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-__all__ = ["SUPPORTED", "merge", "repr_digest", "requested"]
+__all__ = ["MAX_FIELD_BYTES", "SUPPORTED", "merge", "repr_digest", "requested"]
+
+# How long a field may be, all its lines together.
+MAX_FIELD_BYTES: Final = 8 * 1024
 
 # RFC 9530 section 7.2: the two active algorithms of the registry, with their lengths in bytes.
 SUPPORTED: Final[Mapping[str, int]] = {
@@ -50,7 +53,7 @@ def requested(
             lines.setdefault(name, []).append(value)
     promised: dict[str, bytes] = {}
     for name, values in lines.items():
-        promised = merge(promised, _parse(name.decode(), b", ".join(values)))
+        promised = merge(promised, _parse(name.decode(), b", ".join(filter(None, values))))
     return promised
 
 
@@ -72,6 +75,8 @@ def repr_digest(sha256: bytes) -> str:
 
 
 def _parse(name: str, value: bytes) -> dict[str, bytes]:
+    if len(value) > MAX_FIELD_BYTES:
+        raise Refusal(431, f"{name} is longer than {MAX_FIELD_BYTES} bytes")
     try:
         parsed = cast("dict[str, tuple[object, object]]", http_sf.parse(value, tltype="dictionary"))
     except http_sf.StructuredFieldError as error:

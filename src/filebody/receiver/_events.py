@@ -60,7 +60,8 @@ class Refused:
 
     Attributes:
         method: The request's method; `-` where no request could be read.
-        target: The request's target as it came; `-` where no request could be read.
+        target: The request's target, with `***` for upload identifiers and for what is in its
+            query; `-` where no request could be read.
         status: The status code of the answer.
         reason: The sentence that the client got.
         peer: The client's address and port.

@@ -5,11 +5,9 @@ Source: draft-ietf-httpbis-resumable-upload, in the dialects of `filebody.wire.D
 
 from __future__ import annotations
 
-import email.message
-import email.utils
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import attrs
 
@@ -29,6 +27,7 @@ from filebody.wire import (
     format_bool,
     format_limits,
     parse_bool,
+    parse_filename,
     parse_integer,
 )
 
@@ -302,24 +301,9 @@ def _name(target: Target, disposition: str | None) -> Name:
     """The name of the URL, or where that is a directory, the one of RFC 6266 below it."""
     if not target.is_directory and target.name:
         return target.name
-    name = _filename(disposition or "")
+    name = parse_filename(disposition or "")
     if name is None:
         raise Refusal(400, f"give the file a name: PUT {target.url_path.rstrip('/')}/NAME")
     if fault := fault_of(name):
         raise Refusal(400, f"the file's name in Content-Disposition: {fault}")
     return (*target.name, name)
-
-
-def _filename(disposition: str) -> str | None:
-    # RFC 6266 section 4.3: the one that says its charset is preferred.
-    message = email.message.Message()
-    message["Content-Disposition"] = disposition
-    plain: str | None = None
-    # Extended values come as tuples, which the types do not say.
-    parameters: list[tuple[str, Any]] = list(message.get_params([], "Content-Disposition"))
-    for key, value in parameters:
-        if key.lower() == "filename":
-            if isinstance(value, tuple):
-                return email.utils.collapse_rfc2231_value(value)
-            plain = value if plain is None else plain
-    return plain

@@ -157,6 +157,9 @@ def _media_type(name: str) -> str:
     # A guess of "tar, gzipped" is about what is inside: as a file it is a gzip file.
     if coding is not None:
         return f"application/{coding}" if coding in {"gzip", "zstd"} else "application/octet-stream"
+    if guessed is not None and guessed.startswith("text/"):
+        # Without it browsers guess by their language, and show UTF-8 as something else.
+        return f"{guessed}; charset=utf-8"
     return guessed or "application/octet-stream"
 
 

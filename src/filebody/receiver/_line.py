@@ -20,6 +20,7 @@ from twisted.logger import Logger
 
 from filebody.receiver._events import Refused
 from filebody.receiver._framing import Framing
+from filebody.receiver._masking import shown_target
 from filebody.receiver._os_errors import refusal_of
 from filebody.receiver._pace import (
     LARGE_READ_BYTES,
@@ -240,7 +241,7 @@ class ConnectionLine(Protocol):
             self.site.tell(
                 Refused(
                     method=request.method.decode() if request else "-",
-                    target=request.target.decode() if request else "-",
+                    target=shown_target(request.target) if request else "-",
                     status=refusal.status,
                     reason=refusal.reason,
                     peer=self.peer,

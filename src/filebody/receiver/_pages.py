@@ -9,6 +9,8 @@ from urllib.parse import quote
 
 import attrs
 
+from filebody.wire import printable
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -48,7 +50,7 @@ def listing(target: Target, entries: Iterable[Entry], *, more: bool) -> str:
         entries: What to list.
         more: Whether there are entries that are not listed.
     """
-    title = escape("/" + "".join(f"{segment}/" for segment in target.name))
+    title = escape(printable("/" + "".join(f"{segment}/" for segment in target.name)))
     rows = [_row(entry) for entry in sorted(entries, key=lambda e: (not e.is_directory, e.name))]
     if target.name:
         rows.insert(0, '<tr><td><a href="../">../</a></td><td></td><td></td></tr>')
@@ -100,6 +102,6 @@ def _row(entry: Entry) -> str:
     size = "" if entry.is_directory else shown_size(entry.size_bytes)
     changed = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry.modified))
     return (
-        f'<tr><td><a href="{link}">{escape(entry.name)}{slash}</a></td>'
+        f'<tr><td><a href="{link}">{escape(printable(entry.name))}{slash}</a></td>'
         f'<td class="number">{size}</td><td class="number">{changed}</td></tr>'
     )

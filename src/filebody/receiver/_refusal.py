@@ -48,4 +48,4 @@ class Refusal(FilebodyError):
         """The media type and the content of the answer."""
         if self.problem is not None:
             return MEDIA_TYPE_PROBLEM, format_problem(self.problem)
-        return "text/plain; charset=utf-8", self.reason.encode() + b"\n"
+        return "text/plain; charset=utf-8", self.reason.encode("utf-8", "backslashreplace") + b"\n"

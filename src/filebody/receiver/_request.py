@@ -13,7 +13,7 @@ import attrs
 
 from filebody.receiver._coding import CODINGS, coded_limit
 from filebody.receiver._config import is_loopback
-from filebody.receiver._digest import requested
+from filebody.receiver._digest import MAX_FIELD_BYTES, requested
 from filebody.receiver._names import Name, Target, parse_target
 from filebody.receiver._refusal import Refusal
 from filebody.wire import DIALECTS, parse_bool
@@ -29,6 +29,7 @@ __all__ = [
     "ALLOW",
     "Upload",
     "authorize",
+    "check_no_form",
     "coding_of",
     "field",
     "is_tus",
@@ -40,6 +41,9 @@ __all__ = [
 ]
 
 ALLOW: Final = "GET, HEAD, OPTIONS, PATCH, POST, PUT"
+# The URLs of many parts, and thumbnails: their parsers are linear.
+_LONG_FIELDS: Final = frozenset({b"upload-concat", b"upload-metadata"})
+_FORMS: Final = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
 _CHANGING: Final = frozenset({b"DELETE", b"PATCH", b"POST", b"PUT"})
 
 
@@ -67,9 +71,14 @@ class Upload:
 
 
 def field(request: h11.Request, name: bytes) -> str | None:
-    """Give the value of a field, its lines joined (RFC 9110 section 5.3); None if it is absent."""
+    """Give the value of a field, its lines joined; None if it is absent.
+
+    Empty lines are left out: they would leave a blank at an end, where no value may have one.
+
+    Source: RFC 9110 sections 5.3, 5.5 and 5.6.1.
+    """
     values = [value for key, value in request.headers if key == name]
-    return b", ".join(values).decode("latin-1") if values else None
+    return b", ".join(filter(None, values)).decode("latin-1") if values else None
 
 
 def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> None:
@@ -81,7 +90,7 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
     preflight); those that the settings allow may.
 
     Raises:
-        Refusal: 401, 403, 421, 431 for a head that is too long, or 505 for a version of HTTP that
+        Refusal: 401, 403, 421, 414 or 431 for what is too long, or 505 for a version of HTTP that
             is not 1.
 
     Source: RFC 6750; RFC 9110 sections 7.4, 11.6 and 15.6.6; RFC 6454 section 7; RFC 6585
@@ -104,7 +113,7 @@ def authorize(request: h11.Request, config: ReceiverConfig, *, scheme: str) -> N
                 "this receiver wants its token: send Authorization: Bearer TOKEN",
                 [("WWW-Authenticate", 'Bearer realm="filebody"')],
             )
-    _check_size(request, config.max_header_bytes)
+    _check_sizes(request)
     if not request.http_version.startswith(b"1."):
         raise Refusal(505, "this receiver speaks HTTP/1.1 and HTTP/1.0")
     host = field(request, b"host")
@@ -141,7 +150,6 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
         Refusal: 400, 411, 412, 413, 415 or 417: see the comments.
     """
     target = parse_target(request.target)
-    _check_media_type(request)  # who sends a form has mostly no name to give either
     if target.is_directory or not target.name:
         raise Refusal(400, f"give the file a name: PUT {target.url_path.rstrip('/')}/NAME", [])
     coding, max_size = coding_of(request), config.max_size
@@ -199,12 +207,15 @@ def too_large(max_size: int) -> Refusal:
     return Refusal(413, f"the body is longer than the {max_size} bytes that are allowed here")
 
 
-def _check_size(request: h11.Request, max_header_bytes: int) -> None:
-    # h11 bounds heads that come in pieces; one that comes in a single read gets this far.
-    size = len(request.method) + len(request.target) + 12
-    size += sum(len(name) + len(value) + 4 for name, value in request.headers)
-    if size > max_header_bytes:
-        raise Refusal(431, f"the request head is longer than {max_header_bytes} bytes")
+def _check_sizes(request: h11.Request) -> None:
+    """Bound each field, its lines together, so that no parser has much to do."""
+    if len(request.target) > MAX_FIELD_BYTES:
+        raise Refusal(414, f"the request target is longer than {MAX_FIELD_BYTES} bytes")
+    sizes: dict[bytes, int] = {}
+    for name, value in request.headers:
+        sizes[name] = sizes.get(name, 0) + len(value) + 2
+        if sizes[name] > MAX_FIELD_BYTES + 2 and name not in _LONG_FIELDS:
+            raise Refusal(431, f"{name.decode()} is longer than {MAX_FIELD_BYTES} bytes")
 
 
 def _check_framing(request: h11.Request, coding: str | None, length: str | None) -> None:
@@ -231,14 +242,22 @@ def media_type_of(request: h11.Request) -> str:
     return (field(request, b"content-type") or "").partition(";")[0].strip().lower()
 
 
-def _check_media_type(request: h11.Request) -> None:
-    if request.method == b"POST" and media_type_of(request) == "multipart/form-data":
-        raise Refusal(
-            415,
-            "this is a form with the file inside: send the file itself, to the URL that it shall "
-            "have (curl -T FILE URL, filebody send FILE URL)",
-            [("Accept-Post", "application/octet-stream")],
-        )
+def check_no_form(request: h11.Request) -> None:
+    """Refuse forms: stored as they come they would be files with boundaries inside.
+
+    Raises:
+        Refusal: 415.
+    """
+    # Two lines, or two types in one, are no media type: one that is a form is enough to refuse.
+    listed = (field(request, b"content-type") or "").lower().split(",")
+    if _FORMS.isdisjoint(part.partition(";")[0].strip(" \t\"'") for part in listed):
+        return
+    raise Refusal(
+        415,
+        "this is a form: send the file itself (curl -T FILE URL, filebody send FILE URL), or as "
+        "Content-Type: application/octet-stream",
+        [("Accept-Post", "application/octet-stream")],
+    )
 
 
 def coding_of(request: h11.Request) -> str | None:

@@ -18,6 +18,7 @@ from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import (
     ALLOW,
     authorize,
+    check_no_form,
     coding_of,
     field,
     is_tus,
@@ -55,6 +56,8 @@ def exchange_for(line: Line, request: h11.Request) -> Exchange:
         _tus.check_version(request)
     if method == b"OPTIONS":
         return Options(line, request)
+    if method in {b"PUT", b"POST", b"PATCH"}:
+        check_no_form(request)
     upload_id = upload_id_in(request.target.decode("latin-1"))
     if upload_id is not None:
         return _of_upload(line, request, method, upload_id)

@@ -86,7 +86,7 @@ class Site:
         )
         self.shelf.make_room = self.store.make_room = RoomMaker(self.shelf, self.holds.held)
         for name in self.shelf.open():
-            _log.warn("filebody receiver: the record {name} is left aside", name=name)
+            _log.warn("filebody receiver: the record {name} is left aside", name=f"{name[:6]}***")
 
     def close(self) -> None:
         """Close both; for a worker thread."""

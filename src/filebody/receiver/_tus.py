@@ -20,7 +20,7 @@ from filebody.receiver._manner import (
     state_fields,
 )
 from filebody.receiver._names import Name, Target, fault_of
-from filebody.receiver._record import Kind, Record
+from filebody.receiver._record import UPLOAD_ID, Kind, Record
 from filebody.receiver._references import upload_id_in
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import field, length_of, media_type_of, too_large
@@ -31,6 +31,7 @@ from filebody.wire import (
     TUS_VERSION,
     Concat,
     Field,
+    format_concat,
     parse_checksum,
     parse_concat,
     parse_metadata,
@@ -38,7 +39,7 @@ from filebody.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from typing import TypeVar
 
     import h11
@@ -94,6 +95,7 @@ def create_of(
     size = length_of(request, config.max_upload_size) if _has_content(request) else 0
     value = field(request, b"upload-concat")
     concat = None if value is None else _read(parse_concat, value)
+    value = None if concat is None else format_concat(concat)
     length = _length_of(request, must=concat is None or not concat.is_final)
     if concat is not None and concat.is_final and (length is not None or size != 0):
         raise Refusal(400, "what is made of parts has neither a length of its own nor a body")
@@ -108,11 +110,12 @@ def create_of(
     if size is not None and length is not None and size > length:
         raise Refusal(413, f"the body has more than the {length} bytes of the upload")
     metadata = field(request, b"upload-metadata")
+    named = {} if metadata is None else _read(parse_metadata, metadata)
     is_part = concat is not None and not concat.is_final
     return Create(
         record=Record(
             kind=Kind.TUS,
-            name=() if is_part else _name(target, metadata),
+            name=() if is_part else _name(target, named),
             taken_status=taken_status(field(request, b"if-none-match") == "*"),
             length=length,
             metadata=metadata,
@@ -294,12 +297,11 @@ def _trailing(request: h11.Request) -> tuple[str, ...]:
     return tuple(CHECKSUM_ALGORITHMS.values()) if "upload-checksum" in announced else ()
 
 
-def _name(target: Target, metadata: str | None) -> Name:
+def _name(target: Target, metadata: Mapping[str, bytes]) -> Name:
     """The name of the URL, or where that is a directory, the one in the metadata below it."""
-    found = {} if metadata is None else _read(parse_metadata, metadata)
     if not target.is_directory and target.name:
         return target.name
-    raw = next((found[key] for key in _NAME_KEYS if found.get(key)), None)
+    raw = next((metadata[key] for key in _NAME_KEYS if metadata.get(key)), None)
     if raw is None:
         return (*target.name, f"upload-{secrets.token_hex(8)}")
     try:
@@ -314,6 +316,8 @@ def _name(target: Target, metadata: str | None) -> Name:
 def _upload_id(url: str) -> str:
     # A relative reference may lack the slash: `.uploads/ID`, beside the file that is made.
     upload_id = upload_id_in(url if url.startswith("/") else f"/{url}")
-    if upload_id is None or not url.isascii():
+    if upload_id is None:
         raise Refusal(400, "Upload-Concat names something that is no upload of this receiver")
+    if not UPLOAD_ID.fullmatch(upload_id):
+        raise Refusal(404, "Upload-Concat names an upload that is not here")
     return upload_id

@@ -10,6 +10,7 @@ from filebody.wire._basic import format_basic
 from filebody.wire._checksum import CHECKSUM_ALGORITHMS, Checksum, format_checksum, parse_checksum
 from filebody.wire._concat import Concat, format_concat, parse_concat
 from filebody.wire._dialects import DIALECTS, Dialect, dialect_of
+from filebody.wire._disposition import parse_filename
 from filebody.wire._fields import (
     IETF_MEDIA_TYPE,
     MEDIA_TYPE_PROBLEM,
@@ -61,6 +62,7 @@ __all__ = [
     "parse_bool",
     "parse_checksum",
     "parse_concat",
+    "parse_filename",
     "parse_integer",
     "parse_limits",
     "parse_metadata",
