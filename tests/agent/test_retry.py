@@ -191,6 +191,8 @@ def test_no_attempt_begins_too_late(elapsed: float, expected: float | None) -> N
         (b"\xb2", 1.0),
         (b"Sun, 99 Nov 1994 08:49:47 GMT", 1.0),
         (b"Fri, 31 Dec 10000 23:59:59 GMT", 1.0),
+        (b"Fri, 31 Dec 1999 23:59:59 +99999999999999", 1.0),
+        (b"Fri, 31 Dec 9999 23:59:59 -99999999", 1.0),
     ],
 )
 def test_retry_after(retry_after: bytes | None, expected: float | None) -> None:

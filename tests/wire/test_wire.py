@@ -22,10 +22,12 @@ from filebody.wire import (
     parse_bool,
     parse_checksum,
     parse_concat,
+    parse_http_date,
     parse_integer,
     parse_limits,
     parse_metadata,
     parse_problem,
+    parse_retry_after,
     parse_tus_size,
 )
 
@@ -210,3 +212,57 @@ def test_a_problem_with_odd_members() -> None:
         b'{"type": "%b", "title": 1, "expected-offset": true}' % ProblemType.COMPLETED.encode()
     )
     assert parse_problem(content) == Problem(type=ProblemType.COMPLETED)
+
+
+NOW = 784111777.0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("Sun, 06 Nov 1994 08:49:37 GMT", NOW),
+        ("Sunday, 06-Nov-94 08:49:37 GMT", NOW),
+        ("Sun Nov  6 08:49:37 1994", NOW),
+        ("Sun, 06 Nov 1994 09:49:37 +0100", NOW),
+        (None, None),
+        ("", None),
+        ("tomorrow", None),
+        ("Sun, 06 Nov 1994 08:49:61 GMT", None),
+        ("Sun, 06 Nov 99999 08:49:37 GMT", None),
+        ("Sun, 06 Nov 1994 08:49:37 +9999999999999999999", None),
+        ("Sun, 06 Nov 9999 23:59:59 -9959", 253402379939.0),
+        ("Sun, 06 Nov " + "9" * 5000 + " 08:49:37 GMT", None),
+    ],
+)
+def test_dates(value: str | None, expected: float | None) -> None:
+    found = parse_http_date(value)
+    assert found is None or abs(found) < 1e12
+    if value is None or "9999 23" not in value:
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", 0.0),
+        (" 120 ", 120.0),
+        ("9" * 400, 1e9),
+        ("9" * 5000, 1e9),
+        ("Sun, 06 Nov 1994 08:50:37 GMT", 60.0),
+        ("Sun, 06 Nov 1994 08:48:37 GMT", 0.0),
+        ("Sun, 06 Nov 9994 08:48:37 GMT", 1e9),
+        ("Sun, 06 Nov 1994 08:49:37 +99999999999999", None),
+        ("-1", None),
+        ("1.5", None),
+        ("\u0661", None),
+        (None, None),
+    ],
+)
+def test_retry_after(value: str | None, expected: float | None) -> None:
+    assert parse_retry_after(value, now=NOW) == expected
+
+
+@given(st.text(max_size=60) | st.from_regex(r"[A-Z][a-z]{2}, [0-9+:A-Z -]{0,60}"))
+def test_no_date_raises(value: str) -> None:
+    assert (parse_http_date(value) or 0.0) < 1e12
+    assert 0.0 <= (parse_retry_after(value, now=NOW) or 0.0) <= 1e9

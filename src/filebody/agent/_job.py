@@ -28,7 +28,7 @@ from filebody.agent._terms import Terms
 from filebody.agent._ways import Ways
 from filebody.agent._wire import Wire
 from filebody.errors import ConnectionLost, NotReplayable, RedirectError, TotalTimeout
-from filebody.wire import parse_target
+from filebody.wire import parse_http_date, parse_target
 
 __all__ = ["Job"]
 
@@ -165,7 +165,10 @@ class Job:
                     retry_after=_value(response, b"retry-after"),
                 )
                 delay = delay_seconds(
-                    self._options.retries, failed, date_seconds=time.time(), random=random.random
+                    self._options.retries,
+                    failed,
+                    date_seconds=_date_seconds(response),
+                    random=random.random,
                 )
             if delay is None:
                 if response is not None:
@@ -367,6 +370,13 @@ def _outcome(response: Response | None, fault: Exception | None) -> int | Except
     if fault is None:
         raise RuntimeError("an attempt without an outcome")
     return fault
+
+
+def _date_seconds(response: Response | None) -> float:
+    """The date by the server's clock where it says so: what it asks for is counted from that."""
+    date = _value(response, b"date")
+    said = None if date is None else parse_http_date(date.decode("latin-1"))
+    return time.time() if said is None else said
 
 
 def _value(response: Response | None, name: bytes) -> bytes | None:

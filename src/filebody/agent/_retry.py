@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import attrs
@@ -12,6 +10,7 @@ from twisted.application.internet import backoffPolicy
 
 from filebody.agent._options import Retries
 from filebody.errors import ConnectError, ConnectTimeout, ProxyError, TLSTimeout, TransferError
+from filebody.wire import parse_retry_after
 
 __all__ = ["IDEMPOTENT", "Failed", "delay_seconds", "may_replace"]
 
@@ -70,7 +69,7 @@ def delay_seconds(
     Args:
         retries: What the caller asked for.
         failed: What happened.
-        date_seconds: The date, in seconds since 1970.
+        date_seconds: The date of the response, in seconds since 1970.
         random: Answers a number from 0 to 1.
 
     Returns:
@@ -88,7 +87,10 @@ def delay_seconds(
         jitter=lambda: 0.0,  # it has no idea how long the delay is: a second or nothing
     )(failed.retries)
     delay = half + half * random()
-    asked = _asked_seconds(failed.retry_after, date_seconds)
+    retry_after = failed.retry_after
+    asked = parse_retry_after(
+        None if retry_after is None else retry_after.decode("latin-1"), now=date_seconds
+    )
     if asked is not None:
         delay = max(delay, asked)
     if delay > retries.longest_delay_seconds:
@@ -106,17 +108,3 @@ def _is_worth_it(retries: Retries, failed: Failed) -> bool:
     return may_pass and may_replace(
         failed.method, is_replayable=failed.is_replayable, any_method=any_method
     )
-
-
-def _asked_seconds(retry_after: bytes | None, date_seconds: float) -> float | None:
-    """What a `Retry-After` asks for; None if it is none, or not understood."""
-    value = (retry_after or b"").strip()
-    if value.isdigit():
-        return float(value)  # however many digits there are
-    try:
-        date = parsedate_to_datetime(value.decode("latin-1"))
-    except ValueError:
-        return None
-    if date.tzinfo is None:  # the asctime form has none, and means GMT (RFC 9110 section 5.6.7)
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, date.timestamp() - date_seconds)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
 from twisted.web.http_headers import Headers
 
@@ -17,8 +15,10 @@ from filebody.wire import (
     Field,
     UploadLimits,
     parse_bool,
+    parse_http_date,
     parse_integer,
     parse_limits,
+    parse_retry_after,
     parse_target,
     parse_tus_size,
 )
@@ -58,9 +58,11 @@ def read_reply(
         protocol: What is spoken: both protocols have fields of the same names.
         url: Where it came from, which a relative Location is relative to.
         detail: What it said in words.
-        date_seconds: The date, in seconds since 1970, which a Retry-After can be relative to.
+        date_seconds: The date, in seconds since 1970, where the response does not say it.
     """
     is_tus = protocol is Protocol.TUS
+    said = parse_http_date(field("Date"))
+    now = date_seconds if said is None else said
     return Reply(
         status=status,
         location=_location(url, field("Location")),
@@ -69,8 +71,8 @@ def read_reply(
         complete=None if is_tus else parse_bool(field(Field.UPLOAD_COMPLETE)),
         limits=None if is_tus else parse_limits(field(Field.UPLOAD_LIMIT)),
         offer=_offer(status, field) if kind is Kind.DISCOVER else None,
-        expires_at=_date(field(Field.UPLOAD_EXPIRES)) if is_tus else None,
-        retry_after_seconds=_seconds(field("Retry-After"), date_seconds),
+        expires_at=parse_http_date(field(Field.UPLOAD_EXPIRES)) if is_tus else None,
+        retry_after_seconds=parse_retry_after(field("Retry-After"), now=now),
         detail=detail,
     )
 
@@ -130,19 +132,3 @@ def _location(url: str, value: str | None) -> str | None:
         return parse_target(url).join(value.strip().encode("latin-1")).url
     except UsageError:
         return None
-
-
-def _date(value: str | None) -> float | None:
-    try:
-        date = parsedate_to_datetime(value or "")
-        return (date if date.tzinfo is not None else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
-
-
-def _seconds(value: str | None, date_seconds: float) -> float | None:
-    """What a Retry-After asks for (RFC 9110 section 10.2.3)."""
-    if value is not None and value.strip().isdecimal():
-        return float(value)
-    date = _date(value)
-    return None if date is None else max(0.0, date - date_seconds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from filebody.wire._basic import format_basic
 from filebody.wire._checksum import CHECKSUM_ALGORITHMS, Checksum, format_checksum, parse_checksum
 from filebody.wire._concat import Concat, format_concat, parse_concat
+from filebody.wire._dates import parse_http_date, parse_retry_after
 from filebody.wire._dialects import DIALECTS, Dialect, dialect_of
 from filebody.wire._disposition import parse_filename
 from filebody.wire._fields import (
@@ -63,10 +64,12 @@ __all__ = [
     "parse_checksum",
     "parse_concat",
     "parse_filename",
+    "parse_http_date",
     "parse_integer",
     "parse_limits",
     "parse_metadata",
     "parse_problem",
+    "parse_retry_after",
     "parse_target",
     "parse_tus_size",
     "printable",
