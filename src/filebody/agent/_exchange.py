@@ -35,8 +35,11 @@ __all__ = ["Exchange"]
 _log = Logger()
 
 _RECEIVE_BYTES = 1 << 15
+_RECEIVES_PER_TURN = 8
 # How much of a response waits for somebody who wants it, before the network has to.
 _BUFFER_BYTES = 1 << 16
+# Some servers report progress by them, several times a second for hours.
+_MAX_INTERIM = 100_000
 
 
 class Exchange:
@@ -58,6 +61,7 @@ class Exchange:
         "_body_is_out",
         "_engine",
         "_has_begun",
+        "_interim_count",
         "_is_asked_for",
         "_is_cut",
         "_is_due",
@@ -68,6 +72,7 @@ class Exchange:
         "_running",
         "_stall",
         "_terms",
+        "_waits_in",
         "_wire",
         "_writer",
         "has_begun_body",
@@ -86,6 +91,8 @@ class Exchange:
         self._is_asked_for = False
         self._is_cut = False
         self._has_begun = False
+        self._waits_in: Phase | None = None
+        self._interim_count = 0
         self._body_is_out = False
         self.has_begun_body = False
         self.has_heard = False
@@ -162,17 +169,7 @@ class Exchange:
             if self._phase in OPEN and self._wire.has_input():
                 self._lost(None)
             return
-        while self._phase in OPEN and self._wants_read():
-            try:
-                data = self._wire.receive(_RECEIVE_BYTES)
-            except OSError as error:
-                self._lost(error)
-                break
-            if data is None:
-                break
-            self._received(data)
-            if not data or (len(data) < _RECEIVE_BYTES and not self._wire.is_tls):
-                break
+        self._receive()
         if self._phase in OPEN:
             self._wire.want_read(self._wants_read())
         if self._is_due:
@@ -229,6 +226,7 @@ class Exchange:
         """See `BodySource.flow`."""
         if self._phase in OPEN:
             self._wire.want_read(self._wants_read())
+            self._waits_in = None
             self._wait()
 
     def abort(self, error: BaseException) -> None:
@@ -329,6 +327,23 @@ class Exchange:
             return True
         return not response.is_paused and response.buffered_bytes < _BUFFER_BYTES
 
+    def _receive(self) -> None:
+        """Take in what is there, for a while: a peer may send faster than this reads."""
+        for _ in range(_RECEIVES_PER_TURN):
+            if self._phase not in OPEN or not self._wants_read():
+                return
+            try:
+                data = self._wire.receive(_RECEIVE_BYTES)
+            except OSError as error:
+                self._lost(error)
+                return
+            if data is None:
+                return
+            self._received(data)
+            if not data or (len(data) < _RECEIVE_BYTES and not self._wire.is_tls):
+                return
+        self._wire.read_later()
+
     def _received(self, data: bytes) -> None:
         if not data:
             self._lost(None)
@@ -347,6 +362,7 @@ class Exchange:
 
     def _heard(self, event: parser.ParserEvent) -> None:
         if isinstance(event, bytes):
+            self._waits_in = None  # a piece: the next one has its full time
             response = self._known_response()
             response.received(event)
             if self._phase is Phase.HOLDING and response.buffered_bytes >= _BUFFER_BYTES:
@@ -365,6 +381,11 @@ class Exchange:
             self._final(event)
 
     def _interim(self, head: parser.Head) -> None:
+        self._interim_count += 1
+        if self._interim_count > _MAX_INTERIM:
+            reason = f"more than {_MAX_INTERIM:,} interim responses to one request"
+            self._fail(self._error(ProtocolError, reason))
+            return
         self._owner.tell("informational", status=head.status)
         on_informational = self._terms.options.on_informational
         if on_informational is not None:
@@ -524,7 +545,14 @@ class Exchange:
     # Time.
 
     def _wait(self) -> None:
-        """Say how long the phase that it is in now may last without an event."""
+        """Set the time limit of the phase, when the phase begins.
+
+        Whatever else comes changes nothing: a peer that sends interim responses, or its head byte
+        by byte, does not put the end off. In a response the limit counts from its last piece.
+        """
+        if self._phase is self._waits_in:
+            return
+        self._waits_in = self._phase
         timeouts = self._terms.options.timeouts
         if self._phase is Phase.AWAITING:
             self._wire.patience.set(timeouts.response_seconds)

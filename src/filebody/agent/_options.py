@@ -25,9 +25,10 @@ class Timeouts:
         continue_seconds: From the end of the head to a 100 (Continue); then the body is sent
             without it, as RFC 9110 section 10.1.1 has it. This one is no error.
         stall_seconds: While there is something to send and the peer acknowledges not a byte; and
-            between two pieces of a response (`StallTimeout`).
-        response_seconds: From the moment when the body is out to the head of the final response
-            (`ResponseTimeout`).
+            between two pieces of a response's body (`StallTimeout`). Nothing else that the peer
+            sends counts, be it interim responses or the extensions of chunks.
+        response_seconds: From the moment when the body is out to the end of the head of the final
+            response, whatever comes before that (`ResponseTimeout`).
         total_seconds: From the call to the end of the response, with all attempts
             (`TotalTimeout`).
     """

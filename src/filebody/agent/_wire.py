@@ -106,11 +106,16 @@ class Wire:
     def want_read(self, wanted: bool) -> None:
         """Whether `WireOwner.readable` is to be called."""
         if wanted and not self._wants_read and self._has_decrypted():
-            self._read_waits = True
-            self._turns.later(self._read_turn)
+            self.read_later()
         if wanted is not self._wants_read:
             self._wants_read = wanted
             self._register()
+
+    def read_later(self) -> None:
+        """Call `WireOwner.readable` in a later turn, if that is still wanted then."""
+        if not self._read_waits:
+            self._read_waits = True
+            self._turns.later(self._read_turn)
 
     def want_write(self, wanted: bool) -> None:
         """Whether `WireOwner.writable` is to be called; it is too while something is stuck."""
