@@ -32,7 +32,7 @@ PUBLIC = {
         RateLimit Response Retries Timeouts UploadAgent
     """,
     filebody.resumable: """
-        Checkpoint Checkpoints Held Notice NoticeKind Offer Outcome Part Prefix Protocol
+        MAX_PARTS Checkpoint Checkpoints Held Notice NoticeKind Offer Outcome Part Prefix Protocol
         SourceIdentity cancel discover upload
     """,
     filebody.testing: "check_body check_producer",

@@ -94,7 +94,7 @@ def test_plan(arguments: list[str], url: str, name: str | None, urls: list[str])
         (["a"], "http://h/x", "n", "has a name"),
         (["a"], "http://h/", "n/m", "not the name of a file"),
         (["a"], "http://h/", "..", "not the name of a file"),
-        (["a"], "http://h/", "", "not the name of a file"),
+        (["a"], "http://h/", ".", "not the name of a file"),
     ],
 )
 def test_no_plan(arguments: list[str], url: str, name: str | None, words: str) -> None:

@@ -323,6 +323,41 @@ class TestServersOfAllKinds:
             assert len(server.counted("POST")) == 3
             assert len(listed(tmp_path)) == 1
 
+    def test_a_tus_endpoint_that_ends_with_a_slash(self, tmp_path: Path, large: Path) -> None:
+        with ResumableServer("tus", endpoint="/files/") as server:
+            outcome = run("send", "--json", "large", server.url + "/files/", cwd=tmp_path)
+            assert outcome.code == 0, outcome.err
+            assert outcome.objects[0]["protocol"] == "tus"
+            [stored] = server.uploads.values()
+            assert stored.data == large.read_bytes()
+
+    @pytest.mark.parametrize("method", ["PUT", "POST"])
+    def test_exactly_this_url(self, method: str, tmp_path: Path, large: Path) -> None:
+        with ResumableServer(endpoint="/api/") as server:
+            url = server.url + "/api/"
+            outcome = run("send", "-X", method, "--name", "", "large", url, cwd=tmp_path)
+            assert outcome.code == 0, outcome.err
+            assert server.targets == {"/api/": large.read_bytes()}
+
+    def test_parts_are_joined_where_the_creation_is_redirected(
+        self, tmp_path: Path, large: Path
+    ) -> None:
+        with ResumableServer("tus") as server:
+            server.redirects = {"/files": "/files/"}
+            options = ("--parallel", "2", "--json")
+            outcome = run("send", *options, "large", server.url + "/files", cwd=tmp_path)
+            assert outcome.code == 0, outcome.err
+            assert large.read_bytes() in server.targets.values()
+            assert listed(tmp_path) == []
+
+    def test_a_stream_that_goes_in_one_request_is_counted(self, tmp_path: Path) -> None:
+        with ResumableServer() as server:
+            options = ("--resume", "--json", "--name", "a")
+            outcome = run("send", *options, "-", server.url + "/", cwd=tmp_path, stdin=b"abc")
+            assert outcome.code == 0, outcome.err
+            assert outcome.objects[0]["bytes"] == 3
+            assert server.targets == {"/a": b"abc"}
+
     def test_verbose_shows_all_requests(self, tmp_path: Path, large: Path) -> None:
         with ResumableServer("tus") as server:
             outcome = run("send", "-v", "large", server.url + "/", cwd=tmp_path)

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
 
 import attrs
 
@@ -73,8 +74,10 @@ class ResumableServer:
         interim: Whether 104s are sent.
         version: The dialect that is spoken, and said if `says_version`.
         limits: The value of Upload-Limit.
+        endpoint: The only path where uploads are created and OPTIONS is answered; None for all.
 
     Attributes:
+        redirects: Paths that are redirected (307), except for OPTIONS, and where to.
         faults: Happen to the next requests of their methods, in this order.
         requests: What came, in order.
         targets: What was stored under each path.
@@ -89,6 +92,7 @@ class ResumableServer:
         limits: str = "",
         says_ietf: bool = True,
         max_body: int | None = None,
+        endpoint: str | None = None,
     ) -> None:
         self.protocols = protocols
         self.interim = interim
@@ -97,6 +101,8 @@ class ResumableServer:
         self.says_ietf = says_ietf
         self.limits = limits
         self.max_body = max_body
+        self.endpoint = endpoint
+        self.redirects: dict[str, str] = {}
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
         self.targets: dict[str, bytes] = {}
@@ -261,6 +267,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, fields: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
         peer = self.peer
+        if self.path in peer.redirects and self.command != "OPTIONS":
+            self.close_connection = True
+            return 307, {"Location": peer.redirects[self.path], "Connection": "close"}, b""
+        if peer.endpoint not in (None, self.path) and not self.path.startswith("/uploads/"):
+            self.close_connection = True
+            return 404, {"Connection": "close"}, b""
         if self.command == "OPTIONS":
             return self._offer()
         size = int(fields.get("content-length", 0))
@@ -316,7 +328,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         peer = self.peer
         concat = fields.get("upload-concat", "")
         if concat.startswith("final;"):
-            paths = ["/" + url.partition("://")[2].partition("/")[2] for url in concat[6:].split()]
+            base = f"{peer.url}{self.path}"
+            paths = [urlsplit(urljoin(base, url)).path for url in concat[6:].split()]
             parts = [peer.uploads.get(path) for path in paths]
             if any(part is None or len(part.data) != part.length for part in parts):
                 return 400, {}, b""

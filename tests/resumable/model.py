@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urljoin
+
 import attrs
 
 from filebody.resumable._values import (
@@ -168,6 +170,7 @@ class ModelServer:
 
     def _join(self, fields: dict[str, str]) -> Reply:
         urls = fields["Upload-Concat"].removeprefix("final;").split()
+        urls = [urljoin("http://model/target", url) for url in urls]
         if any(url not in self.uploads for url in urls):
             return Reply(status=404)
         self.stored.append(b"".join(self.uploads[url].data for url in urls))

@@ -171,6 +171,20 @@ class TestIetf(Scripted):
         await self.upload(server.url + "/a", self.make_file(content))
         assert server.targets == {"/a": content}
 
+    async def test_the_limit_on_requests_is_kept(self) -> None:
+        server = self.serve("ietf", max_body=1_000_000)
+        server.faults = [Fault(method="PATCH", status=413, after_bytes=0)] * 2
+        server.faults += [Fault(method="PATCH", status=403, after_bytes=0)]
+        path = self.make_file(content_of(SIZE))
+        await self.fails(RemoteError, server.url + "/a", path)
+        [checkpoint] = self.store.all()
+        [part] = checkpoint.parts
+        assert part.held is not None
+        assert part.held.append_limit == SIZE // 4
+        server.requests.clear()
+        await self.upload(server.url + "/a", path)
+        assert [request.body_bytes for request in server.counted("PATCH")] == [SIZE // 4] * 4
+
     async def test_complete_with_an_error_is_the_end(self) -> None:
         server = self.serve("ietf")
         server.faults = [Fault(method="PATCH", status=422, fields={"Upload-Complete": "?1"})]

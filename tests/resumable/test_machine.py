@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -307,6 +308,93 @@ def test_what_a_104_has_confirmed_is_not_missed_in_the_answer() -> None:
     assert isinstance(
         machine.step(state, Reply(status=204, offset=2, complete=False), 0.0)[1], Wait
     )
+
+
+def held(**facts: Any) -> Held:
+    known: dict[str, Any] = {"upload_url": UPLOAD, "protocol": Protocol.TUS, "interop_version": 0}
+    return Held(**known | {"checksum": None, "confirmed": 0, "sent": 0} | facts)
+
+
+def test_a_request_that_is_too_large_is_halved_at_once_and_for_good() -> None:
+    plan = Plan(url=URL, length=1 << 31)
+    state, step = machine.go_on(plan, held())
+    carried: list[int] = []
+    while isinstance(step, Send) and (not carried or carried[-1] > 1 << 20):
+        assert step.kind is Kind.ASK
+        state, step = machine.step(state, Reply(status=200, offset=0), 0.0)
+        assert isinstance(step, Send)
+        assert step.stop is not None
+        carried.append(step.stop)
+        state, step = machine.step(state, Reply(status=413, sent_bytes=0), 0.0)
+    assert carried == [(1 << 31) >> count for count in range(12)]
+    assert state.failures == 0
+    assert state.held is not None
+    # Another process begins with what the server takes.
+    state, _ = machine.go_on(plan, state.held)
+    _, step = machine.step(state, Reply(status=200, offset=0), 0.0)
+    assert isinstance(step, Send)
+    assert step.stop == 1 << 19
+
+
+def test_a_small_body_is_left_out_of_a_creation_that_is_too_large() -> None:
+    offer = Offer(tus=True, extensions=TUS_EXTENSIONS | {"creation-with-upload"})
+    state, step = machine.begin(Plan(url=URL, length=1 << 20), offer)
+    assert isinstance(step, Send)
+    assert step.stop == 1 << 20
+    state, step = machine.step(state, Reply(status=413), 0.0)
+    assert isinstance(step, Send)
+    assert (step.kind, step.stop) == (Kind.CREATE, 0)
+    _, step = machine.step(state, Reply(status=413), 0.0)
+    assert isinstance(step, Fail)
+    assert isinstance(step.error, UploadTooLarge)
+
+
+def test_a_join_follows_a_redirection_with_references_that_fit() -> None:
+    names = [f"{number:040}" for number in range(128)]
+    parts = tuple(f"http://model/files/{name}" for name in names)
+    state, step = machine.join(Plan(url="http://model/files", length=2), parts)
+    assert isinstance(step, Send)
+    field = "final;" + " ".join(f"files/{name}" for name in names)
+    assert dict(step.fields)["Upload-Concat"] == field
+    moved = Reply(status=307, location="http://model/files/")
+    state, step = machine.step(state, moved, 0.0)
+    assert isinstance(step, Send)
+    assert step.url == "http://model/files/"
+    assert dict(step.fields)["Upload-Concat"] == f"final;{' '.join(names)}"
+    _, step = machine.step(state, Reply(status=201, location="http://model/files/3"), 0.0)
+    assert isinstance(step, Done)
+
+
+def test_a_join_of_few_parts_names_their_paths() -> None:
+    _, step = machine.join(Plan(url="http://model/files/", length=2), ("http://model/files/1",))
+    assert isinstance(step, Send)
+    assert dict(step.fields)["Upload-Concat"] == "final;/files/1"
+
+
+def test_a_redirection_without_end_ends() -> None:
+    state, step = machine.join(Plan(url=URL, length=2), (UPLOAD,))
+    for _ in range(20):
+        if isinstance(step, Fail):
+            break
+        given = Waited() if isinstance(step, Wait) else Reply(status=308, location=URL)
+        state, step = machine.step(state, given, 0.0)
+    assert isinstance(step, Fail)
+
+
+def test_a_conflict_that_lasts_is_a_refusal() -> None:
+    state, step = machine.go_on(Plan(url=URL, length=2), held())
+    now = 0.0
+    for _ in range(20):
+        if isinstance(step, Fail):
+            break
+        given: Given = Waited()
+        if isinstance(step, Send):
+            given = Reply(status=409 if step.kind is Kind.APPEND else 200, offset=0, sent_bytes=0)
+        now += 1.0
+        state, step = machine.step(state, given, now)
+    assert isinstance(step, Fail)
+    assert isinstance(step.error, RemoteError)
+    assert step.error.status == 409
 
 
 def test_limits_that_come_late_are_heard() -> None:

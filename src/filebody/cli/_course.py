@@ -159,6 +159,8 @@ class Asking(Job):
         agent: By which.
         options: The agent's.
         target: Where the file goes.
+        directory: The URL that its name was appended to, which a tus server may have for all
+            uploads; None if nothing was appended.
         fields: Header fields of the user's, as names and values.
 
     Attributes:
@@ -171,6 +173,7 @@ class Asking(Job):
         agent: UploadAgent,
         options: Options,
         target: Target,
+        directory: Target | None,
         fields: Sequence[tuple[str, str]],
     ) -> None:
         super().__init__(agent.reactor)
@@ -188,14 +191,17 @@ class Asking(Job):
             timeouts=attrs.evolve(options.timeouts, total_seconds=self._patience),
         )
         self._target = target
+        self._directory = directory
         self._headers = headers_of(fields)
 
     async def _do(self) -> None:
         began = time.monotonic()
         try:
-            self.offer = await discover(
-                self._agent, self._target.url, headers=self._headers, options=self._options
-            )
+            self.offer = await self._discover(self._target)
+            if not (self.offer.ietf or self.offer.tus) and self._directory is not None:
+                # What else is offered there is not for what lies below it.
+                there = await self._discover(self._directory)
+                self.offer = attrs.evolve(there, ietf=False)
         except _NOT_REACHED:
             if not self._is_patient:
                 raise
@@ -206,6 +212,9 @@ class Asking(Job):
             return
         # Even if the beginning of the answer came: its end may never do.
         self.is_silent = time.monotonic() - began >= self._patience
+
+    async def _discover(self, target: Target) -> Offer:
+        return await discover(self._agent, target.url, headers=self._headers, options=self._options)
 
     def _look(self) -> None:
         """See `Job`; there is nothing to be seen."""

@@ -19,6 +19,7 @@ from filebody.cli._targets import Target
 from filebody.cli._trust import trust
 from filebody.cli._words import LONGEST_SECONDS, checked_seconds
 from filebody.errors import UsageError
+from filebody.resumable import MAX_PARTS
 
 __all__ = ["SendOptions", "resume_options", "send_options", "try_options"]
 
@@ -214,8 +215,8 @@ def _exchange(given: Mapping[str, Any]) -> Options:
 
 def _resumption(given: Mapping[str, Any]) -> Resumption:
     wish, parallel = given["resume"], int(given["parallel"])
-    if parallel < 1:
-        raise UsageError(f"--parallel is {parallel}: it must be 1 or more")
+    if not 1 <= parallel <= MAX_PARTS:
+        raise UsageError(f"--parallel is {parallel}: it must be 1 to {MAX_PARTS}")
     if parallel > 1:
         if wish is False:
             raise UsageError("--parallel needs what --no-resume turns off: leave out one of them")

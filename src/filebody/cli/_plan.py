@@ -105,7 +105,10 @@ def name_sources(
         )
     if arguments.count(STDIN) > 1:
         raise UsageError("the standard input can be sent only once")
-    sources = [FileSource(argument, name or _name_of(argument, target)) for argument in arguments]
+    sources = [
+        FileSource(argument, _name_of(argument, target) if name is None else name)
+        for argument in arguments
+    ]
     _check_apart(sources)
     return sources
 
@@ -144,7 +147,7 @@ def _check_name(name: str, arguments: Sequence[str], target: Target | None) -> N
         raise UsageError("--name is for one file: several are sent under their own names")
     if target is not None and not target.is_directory:
         raise UsageError(f"--name is for a URL that ends with /; {target.shown} has a name")
-    if "/" in name or name in {"", ".", ".."}:
+    if "/" in name or name in {".", ".."} or (target is None and not name):
         raise UsageError(f"--name {one_line(name)!r} is not the name of a file")
 
 

@@ -184,7 +184,7 @@ class Sending(Series):
         is_small = not resumption.is_for(load.content)
         if begun is not None or (is_small and not self._takes_no_other):
             return begun
-        asked = await self._ask(agent, target.of(name), fields)
+        asked = await self._ask(agent, item, fields)
         course = offered_course(asked.offer, load.content, target, name)
         if course is None and resumption.wish:  # what the first request is answered with may tell
             return Course(url=target.of(name).url, offer=asked.offer if asked.is_silent else None)
@@ -207,7 +207,7 @@ class Sending(Series):
             if not (is_file and can_resume and may_take_tus_only(refusal)):
                 raise
             target, name = item.target, item.source.name
-            offer = (await self._ask(agent, target.of(name), fields)).offer
+            offer = (await self._ask(agent, item, fields)).offer
             course = None if offer.ietf else offered_course(offer, load.content, target, name)
             if course is None:
                 raise
@@ -216,13 +216,15 @@ class Sending(Series):
         return None
 
     async def _ask(
-        self, agent: UploadAgent, target: Target, fields: Sequence[tuple[str, str]]
+        self, agent: UploadAgent, item: Item, fields: Sequence[tuple[str, str]]
     ) -> Asking:
         """Ask the server what it offers, once for all files."""
         if self._asked is None:
             trace = Trace(self._show.say) if self._options.verbose else None
             exchange = attrs.evolve(self._options.exchange, listener=trace)
-            asking = Asking(agent, exchange, target, fields)
+            target, name = item.target, item.source.name
+            directory = target if target.is_directory and name else None
+            asking = Asking(agent, exchange, target.of(name), directory, fields)
             await self._do(asking)
             self._asked = asking
         return self._asked

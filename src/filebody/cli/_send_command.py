@@ -66,7 +66,12 @@ A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
     "';type=TYPE' and ';filename=NAME' may follow. Once for each field.",
 )
 @compress
-@option("--name", metavar="NAME", section=CONTENT, help="Name to append to a URL that ends with /.")
+@option(
+    "--name",
+    metavar="NAME",
+    section=CONTENT,
+    help="Name to append to a URL that ends with /; '' for none: to exactly this URL.",
+)
 @option(
     "-X",
     "--request",

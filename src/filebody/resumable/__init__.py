@@ -7,9 +7,11 @@ from filebody.resumable._identity import SourceIdentity
 from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._state import Held
+from filebody.resumable._upload import MAX_PARTS
 from filebody.resumable._values import Offer, Protocol
 
 __all__ = [
+    "MAX_PARTS",
     "Checkpoint",
     "Checkpoints",
     "Held",

@@ -18,7 +18,7 @@ from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._notice import Notice
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._threads import in_thread
-from filebody.resumable._upload import Upload, Wishes, forget
+from filebody.resumable._upload import MAX_PARTS, Upload, Wishes, forget
 from filebody.resumable._values import Offer, Protocol
 from filebody.resumable._way import Way
 from filebody.wire import parse_target
@@ -84,7 +84,8 @@ def upload(
         protocol: "tus", "ietf", "plain" for one ordinary request, or "auto": what the server
             offers. One that offers nothing gets an ordinary request, with everything.
         method: Of the request that creates the upload (IETF), or is it (plain).
-        parallel: In how many parts to send it at once, where the server can join them (tus).
+        parallel: In how many parts to send it at once, where the server can join them (tus); at
+            most `MAX_PARTS`.
         headers: Further fields. Credentials go to the server of `url` only; those about the content
             and conditions (If-None-Match) go with what creates the upload only.
         metadata: For tus; `filename` is the path's last part and `filetype` what its extension
@@ -129,8 +130,8 @@ def upload(
         append_bytes=append_bytes,
         offer=offer,
     )
-    if parallel < 1:
-        raise UsageError(f"an upload has 1 part or more, not {parallel}")
+    if not 1 <= parallel <= MAX_PARTS:
+        raise UsageError(f"parallel must be 1 to {MAX_PARTS} parts, not {parallel}")
     if append_bytes is not None and append_bytes < 1:
         raise UsageError(f"a request carries 1 byte or more, not {append_bytes}")
     way = Way(agent, parse_target(url), headers or Headers(), options or agent.options)

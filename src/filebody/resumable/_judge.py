@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import attrs
 
-from filebody.errors import NotOffered, ResumeError, WrongOffset
+from filebody.errors import NotOffered, RemoteError, ResumeError, WrongOffset
 from filebody.resumable._belief import (
     confirm,
     in_the_clear,
@@ -36,6 +36,10 @@ SMALLEST_APPEND_BYTES = 1 << 14
 
 _MOVED = frozenset({307, 308})
 _GONE = frozenset({404, 410})
+# So many times in a row the server may refuse the offset that it names itself: an earlier request
+# may still hold the upload. After that it is a conflict that lasts.
+_CONFLICTS = 3
+_REDIRECTS = 5
 
 
 def judge(state: State, reply: Reply) -> Verdict:
@@ -81,7 +85,7 @@ def _created(state: State, reply: Reply) -> Verdict:
         return _CREATED[state.protocol](state, reply)
     is_ietf = state.protocol is Protocol.IETF
     if reply.status == 413:
-        return _create_smaller(state, reply) if is_ietf else refuse_size(state, reply)
+        return _create_smaller(state, reply) if is_ietf else _create_empty(state, reply)
     if reply.status == 412 and state.protocol is Protocol.TUS:
         return refuse(state, reply, NotOffered(state.create_url, 412, "it lacks tus 1.0.0"))
     if may_pass(reply.status) and state.upload_url is not None:
@@ -143,9 +147,17 @@ def _create_smaller(state: State, reply: Reply) -> Verdict:
         # If it is not certain that it can be resumed, less than all would be a part of a file.
         return refuse(state, reply, too_large) if too_large else refuse_size(state, reply)
     state = attrs.evolve(state, append_limit=smaller)
-    if state.upload_url is not None:
-        return unsure(state, reply, is_at_once=True)
-    return Verdict(state, Event.AGAIN, error_of(state, reply), reply.status, is_at_once=True)
+    event = Event.AGAIN if state.upload_url is None else Event.UNSURE
+    return Verdict(state, event, error_of(state, reply), reply.status, is_progress=True)
+
+
+def _create_empty(state: State, reply: Reply) -> Verdict:
+    """The content that went along may be what was too large (tus)."""
+    smaller = _smaller(state) if state.request.has_content else None
+    if state.protocol is not Protocol.TUS or smaller is None:
+        return refuse_size(state, reply)
+    state = attrs.evolve(state, append_limit=smaller)
+    return Verdict(state, Event.AGAIN, error_of(state, reply), reply.status, is_progress=True)
 
 
 def _asked(state: State, reply: Reply) -> Verdict:
@@ -186,10 +198,19 @@ def _appended(state: State, reply: Reply) -> Verdict:
         smaller = _smaller(state)
         if smaller is None:
             return refuse_size(state, reply)
-        return unsure(attrs.evolve(state, append_limit=smaller), reply, is_at_once=True)
+        state = attrs.evolve(state, append_limit=smaller)
+        return Verdict(state, Event.UNSURE, error_of(state, reply), reply.status, is_progress=True)
+    if reply.status == 409 and state.failures >= _CONFLICTS and _was_conflict(state):
+        return refuse(state, reply)
     if may_pass(reply.status) or reply.status == 409:
         return unsure(state, reply, is_at_once=reply.status == 409)
     return refuse(state, reply)
+
+
+def _was_conflict(state: State) -> bool:
+    """Whether the server refused the same offset before, which it has named itself since then."""
+    last = state.last_error
+    return isinstance(last, RemoteError) and last.status == 409
 
 
 def _took(state: State, reply: Reply) -> Verdict:
@@ -211,7 +232,21 @@ def _joined(state: State, reply: Reply) -> Verdict:
             return refuse(state, reply, senseless(state, reply, "no Location of the upload"))
         state = attrs.evolve(state, upload_url=reply.location)
         return Verdict(state, Event.COMPLETE, status=reply.status)
+    if reply.status in _MOVED and reply.location is not None:
+        return _create_elsewhere(state, reply)
     return again(state, reply) if may_pass(reply.status) else refuse(state, reply)
+
+
+def _create_elsewhere(state: State, reply: Reply) -> Verdict:
+    """The same request to where it was redirected; its references are relative to that."""
+    location = reply.location or ""
+    if state.failures >= _REDIRECTS:
+        return refuse(state, reply)
+    if is_in_the_clear(state.create_url, location):
+        error = ResumeError(state.create_url, reply.status, in_the_clear(location))
+        return refuse(state, reply, error)
+    state = attrs.evolve(state, create_url=location)
+    return Verdict(state, Event.AGAIN, error_of(state, reply), reply.status, is_at_once=True)
 
 
 def _cancelled(state: State, reply: Reply) -> Verdict:
@@ -293,6 +328,8 @@ def _smaller(state: State) -> int | None:
 def _moved(state: State, reply: Reply, event: Event) -> Verdict:
     location = reply.location or ""
     url = state.upload_url or ""
+    if state.failures >= _REDIRECTS:
+        return refuse(state, reply)
     if is_in_the_clear(url, location):
         return refuse(state, reply, ResumeError(url, reply.status, in_the_clear(location)))
     state = attrs.evolve(state, upload_url=location)

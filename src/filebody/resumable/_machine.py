@@ -248,6 +248,8 @@ def _begin_anew(state: State, verdict: Verdict, now: float) -> tuple[State, Next
 
 def _later(state: State, verdict: Verdict, now: float) -> tuple[State, NextStep]:
     """Go on after a time that grows, or give up."""
+    if verdict.is_progress:
+        return _send(attrs.evolve(state, last_error=verdict.error))
     failures = state.failures + 1
     since = now if state.failing_since is None else state.failing_since
     state = attrs.evolve(state, failures=failures, failing_since=since, last_error=verdict.error)

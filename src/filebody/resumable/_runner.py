@@ -6,7 +6,7 @@ import hashlib
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from twisted.internet.defer import CancelledError, Deferred
@@ -199,7 +199,7 @@ class Runner:
             self._is_read = True
             detail = await read_detail(response)
         reply = read_reply(
-            response.code,
+            _status_of(response),
             lookup_in(response.headers),
             kind=send.kind,
             protocol=self.state.protocol,
@@ -299,3 +299,16 @@ class Runner:
         if isinstance(error, RemoteError) and error.response is None:
             error.response = self.response
         return error
+
+
+def _status_of(response: Response) -> int:
+    """The status; that of the redirection if a page was fetched instead of what was asked for.
+
+    By 301 and 302 POST becomes GET (RFC 9110 section 15.4): nothing was created, and nothing sent.
+    """
+    later, earlier = response, cast("Response | None", response.previousResponse)
+    while earlier is not None:
+        if earlier.request.method != later.request.method and earlier.code != 303:
+            return earlier.code
+        later, earlier = earlier, cast("Response | None", earlier.previousResponse)
+    return response.code

@@ -88,7 +88,7 @@ class State:
         offer: What it has offered.
         limits: What it takes.
         checksum: The algorithm with which requests are summed up, or None.
-        create_url: Where the upload is created; the plan's URL.
+        create_url: Where the upload is created; the plan's URL, or where that redirects to.
         upload_url: Where it is, or None while there is none.
         parts: The URLs of the parts to join.
         length: Of the body in bytes, or None while it is not known.
@@ -166,9 +166,10 @@ class State:
         request = self.request
         if not request.has_content:
             return self
-        stop = request.stop or 0
+        stop = request.start if request.stop is None else request.stop
         if sent_bytes is not None:
-            stop = min(stop, request.start + sent_bytes)
+            end = request.start + sent_bytes
+            stop = end if request.stop is None else min(stop, end)
         return attrs.evolve(self, sent=max(self.sent, stop))
 
     @property

@@ -5,6 +5,7 @@ Source: tus resumable upload protocol 1.0.0, with its extensions.
 
 from __future__ import annotations
 
+from filebody.resumable._reference import path_reference, relative_reference
 from filebody.resumable._state import State
 from filebody.resumable._values import Kind, Send
 from filebody.wire import (
@@ -24,6 +25,8 @@ SMALL_BYTES = 1 << 20
 If that request gets no answer, nobody knows where the upload is, and what it carried is lost.
 """
 
+# Half of what many servers take for one line.
+_LONG_BYTES = 1 << 12
 _VERSION = (Field.TUS_RESUMABLE, TUS_VERSION)
 
 
@@ -91,11 +94,22 @@ def join(state: State) -> Send:
     """POST (extension concatenation)."""
     fields: list[tuple[str, str]] = [
         _VERSION,
-        (Field.UPLOAD_CONCAT, format_concat(Concat(state.parts))),
+        (Field.UPLOAD_CONCAT, format_concat(Concat(_references(state)))),
     ]
     if state.plan.metadata:
         fields.append((Field.UPLOAD_METADATA, state.plan.metadata))
     return Send(kind=Kind.JOIN, method="POST", url=state.create_url, fields=tuple(fields))
+
+
+def _references(state: State) -> tuple[str, ...]:
+    """The parts as references: all their URLs on one line are longer than many servers take.
+
+    Absolute paths are what every server understands; relative ones are shorter still.
+    """
+    paths = tuple(path_reference(state.create_url, url) for url in state.parts)
+    if sum(map(len, paths)) + len(paths) <= _LONG_BYTES:
+        return paths
+    return tuple(relative_reference(state.create_url, url) for url in state.parts)
 
 
 def cancel(state: State) -> Send:

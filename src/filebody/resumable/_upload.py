@@ -32,7 +32,7 @@ from filebody.resumable._watch import Watches
 from filebody.resumable._way import Way
 from filebody.wire import format_metadata
 
-__all__ = ["Upload", "Wishes", "forget"]
+__all__ = ["MAX_PARTS", "Upload", "Wishes", "forget"]
 
 _log = Logger()
 
@@ -40,6 +40,8 @@ PIECE_BYTES = 1 << 26
 """What is hashed before it is sent is sent in requests of so many bytes."""
 MIN_PART_BYTES = 1 << 20
 """Parts that are smaller are not worth a connection."""
+MAX_PARTS = 128
+"""The request that joins parts names all of them in one field: many servers take 8 KiB."""
 _LOCK_PERIOD_SECONDS = 0.5
 
 
@@ -299,7 +301,7 @@ class Upload:
             url=self._way.target.url,
             upload_url=state.upload_url,
             protocol=state.chosen or state.protocol,
-            length=state.length if state.length is not None else state.sent,
+            length=state.length if state.length is not None else runners[-1].sent_bytes,
             resumed_bytes=self._watches.resumed_bytes,
             sent_bytes=sum(runner.sent_bytes for runner in runners),
             requests=sum(runner.requests for runner in runners),

@@ -23,6 +23,7 @@ class Verdict:
         status: Of the response.
         retry_after_seconds: How long the server asks to wait, or None.
         is_at_once: Whether the first such thing needs no wait.
+        is_progress: Whether it is no failure at all: something was learnt that helps.
     """
 
     state: State
@@ -31,6 +32,7 @@ class Verdict:
     status: int = 0
     retry_after_seconds: float | None = None
     is_at_once: bool = False
+    is_progress: bool = False
 
 
 def again(state: State, reply: Reply) -> Verdict:
