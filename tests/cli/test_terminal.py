@@ -53,6 +53,11 @@ class Terminal:
             assert isinstance(found, re.Match), self._seen
             return found[0]
 
+    def forget(self) -> None:
+        """Wait for nothing again that came so far."""
+        with self._changed:
+            self._seen = ""
+
     def end(self) -> tuple[int, str]:
         code = self.process.wait(TIMEOUT_SECONDS)
         self._thread.join(TIMEOUT_SECONDS)

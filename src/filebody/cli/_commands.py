@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from filebody.cli._completion import install
 from filebody.cli._exit import ExitCode, exit_code_of
 from filebody.cli._receive_command import receive
 from filebody.cli._send_command import send
@@ -80,6 +81,7 @@ _filebody.add_command(try_files)
 def run(arguments: Sequence[str]) -> int:
     """Run the command; whatever goes wrong becomes one line and an exit code."""
     screen = Screen()
+    install()
     try:
         result = _filebody.main(list(arguments), prog_name="filebody", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.OK

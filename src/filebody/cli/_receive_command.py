@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from filebody.cli._completion import directories
 from filebody.cli._help import ENVIRONMENT, Sectioned, option, parsed, seconds, shown, token
 from filebody.cli._show import Screen
 from filebody.cli._words import LONGEST_SECONDS, checked_seconds, parse_size
@@ -39,7 +40,7 @@ A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
 
 
 @click.command(cls=Sectioned, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}")
-@click.argument("directory")
+@click.argument("directory", shell_complete=directories)
 @option(
     "--max-size",
     callback=parsed(parse_size),

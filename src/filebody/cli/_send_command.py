@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from filebody.cli import _completion
 from filebody.cli._help import ENVIRONMENT, option, seconds, shown
 from filebody.cli._sending_options import (
     CONTENT,
@@ -55,12 +56,13 @@ A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
 @click.command(
     cls=LooseCompress, examples=_EXAMPLES, epilog=f"{_EXIT_CODES}\n{ENVIRONMENT}{PROXIES}"
 )
-@click.argument("arguments", nargs=-1, metavar="SOURCE... URL")
+@click.argument("arguments", nargs=-1, metavar="SOURCE... URL", shell_complete=_completion.sources)
 @option(
     "-F",
     "--form",
     multiple=True,
     metavar="NAME=@FILE",
+    shell_complete=_completion.form_parts,
     section=CONTENT,
     help="Send a form with this file (- for the standard input), or with text: NAME=VALUE. "
     "';type=TYPE' and ';filename=NAME' may follow. Once for each field.",

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from filebody.cli._completion import files
 from filebody.cli._help import option, shown
 from filebody.cli._sending_options import (
     CONTENT,
@@ -34,7 +35,7 @@ Examples:
     examples=_EXAMPLES,
     epilog="Exit codes are those of filebody send.",
 )
-@click.argument("arguments", nargs=-1, metavar="FILE...")
+@click.argument("arguments", nargs=-1, metavar="FILE...", shell_complete=files)
 @compress
 @option(
     "--name",

@@ -18,7 +18,7 @@ from filebody.cli._words import one_line, size, unicode
 from filebody.errors import UsageError
 from filebody.resumable import Checkpoint, Checkpoints
 
-__all__ = ["chosen", "resuming", "show_uploads"]
+__all__ = ["chosen", "described_uploads", "resuming", "show_uploads"]
 
 _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 
@@ -48,6 +48,24 @@ def show_uploads(screen: Screen, *, as_json: bool) -> int:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         screen.out("  ".join([*cells, row[3]]))
     return 0
+
+
+def described_uploads() -> list[tuple[str, str]]:
+    """List the ID of each unfinished upload, the oldest first, and what is sent to where.
+
+    Raises:
+        OSError: The directory of checkpoints cannot be read.
+    """
+    return [
+        (
+            checkpoint.id,
+            one_line(
+                f"{checkpoint.source} to {Target.parse(checkpoint.url).shown}, "
+                f"{_share(checkpoint)}, {_ago(checkpoint)}"
+            ),
+        )
+        for checkpoint in Checkpoints().all()
+    ]
 
 
 def resuming(given: Mapping[str, Any], screen: Screen) -> Sending | None:

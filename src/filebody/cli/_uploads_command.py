@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from filebody.cli._completion import upload_ids
 from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown
 from filebody.cli._sending_options import PACE, PEER, PROXIES, pace, peer, resume, verbose
 from filebody.cli._show import Screen
@@ -81,7 +82,7 @@ def uploads(context: click.Context, as_json: bool) -> int:
     examples=_RESUME_EXAMPLES,
     epilog=f"{ENVIRONMENT}{PROXIES}",
 )
-@click.argument("names", nargs=-1, metavar="[ID]...")
+@click.argument("names", nargs=-1, metavar="[ID]...", shell_complete=upload_ids)
 @_all
 @_header
 @peer
@@ -106,7 +107,7 @@ def _resume(**given: Any) -> int:
     examples=_CANCEL_EXAMPLES,
     epilog=f"{ENVIRONMENT}{PROXIES}",
 )
-@click.argument("names", nargs=-1, metavar="[ID]...")
+@click.argument("names", nargs=-1, metavar="[ID]...", shell_complete=upload_ids)
 @_all
 @option(
     "--forget",
