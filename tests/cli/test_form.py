@@ -11,6 +11,7 @@ import multipart
 import pytest
 
 from filebody.cli._form import Part, parse_part
+from filebody.cli._stdin import SHORT_BYTES
 from filebody.errors import UsageError
 from tests.cli.command import Outcome, receiving, run
 from tests.cli.server import Peer, Received, closed_port, serving, take_all
@@ -121,13 +122,24 @@ def test_it_is_a_form_to_a_server_of_others(tmp_path: Path, twisted_web: Twisted
 def test_stdin(tmp_path: Path) -> None:
     with serving(take_all) as server:
         url = f"{server.url}up"
-        outcome = run("send", "--form", "f=@-;filename=x", url, cwd=tmp_path, stdin=CONTENT)
-    assert outcome.code == 0
-    assert outcome.out.startswith(f"sent a form with <stdin> to {url}: ")
-    [received] = server.requests
-    assert received.fields["transfer-encoding"] == "chunked"
-    assert b'name="f"; filename="x"\r\n' in received.content
-    assert CONTENT in received.content
+        for content in (b"short", CONTENT + bytes(SHORT_BYTES)):
+            outcome = run("send", "--form", "f=@-;filename=x", url, cwd=tmp_path, stdin=content)
+            assert outcome.code == 0
+            assert outcome.out.startswith(f"sent a form with <stdin> to {url}: ")
+            received = server.requests[-1]
+            assert b'name="f"; filename="x"\r\n' in received.content
+            assert content in received.content
+    short, long = server.requests
+    assert short.fields["content-length"] == str(len(short.content))
+    assert long.fields["transfer-encoding"] == "chunked"
+
+
+def test_another_method_is_told(tmp_path: Path) -> None:
+    with serving(take_all) as server:
+        outcome = run("send", "-X", "PUT", "-F", "a=b", server.url, cwd=tmp_path)
+        assert outcome.code == 0
+        assert "--form by PUT: a server that knows no forms stores the form itself" in outcome.error
+        assert run("send", "-q", "-X", "PUT", "-F", "a=b", server.url, cwd=tmp_path).err == ""
 
 
 def test_json(tmp_path: Path) -> None:

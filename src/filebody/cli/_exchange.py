@@ -109,6 +109,7 @@ class Exchange(Job):
             detail = detail_of(response, content)
             raise RemoteError(response.url, response.code, detail, response=response)
         self._check_that_it_was_sent(response)
+        self._check_framing(response)
         self.status = response.code
         if self._load.content.is_touched:
             self._show.tell(f"filebody: {one_line(touched_words(self._load.content.source))}")
@@ -130,6 +131,18 @@ class Exchange(Job):
                 detail = detail_of(earlier, b"")
                 raise RemoteError(earlier.url, earlier.code, detail, response=earlier)
             later, earlier = earlier, cast("Response | None", earlier.previousResponse)
+
+    def _check_framing(self, response: Response) -> None:
+        """See to it that no chunked body is taken for sent by a server that knows no chunks.
+
+        Source: RFC 9112 section 6.1: only what answers with HTTP/1.1 is known to read them.
+        """
+        if self._load.body.length is not None or response.version[1:] >= (1, 1):
+            return
+        what = "it answers by HTTP/1.0, and may have stored the framing of chunks as data"
+        instead = "a file, not a pipe" if self._load.coding is None else "it without --compress"
+        detail = f"{what}: look there, and send {instead}"
+        raise RemoteError(response.url, response.code, detail, response=response)
 
     def _verify(self, response: Response, content: bytes) -> None:
         """Compare the server's digest, if there is one, with that of what was sent."""

@@ -155,6 +155,11 @@ def _options(
         host = target.origin.authority.decode()
         warn(f"filebody: --insecure: whoever answers for {host} is believed")
     rate: int | None = given["limit_rate"]
+    if given["form"] and given["method"] not in {None, "POST"} and not given["quiet"]:
+        warn(
+            f"filebody: --form by {given['method']}: a server that knows no forms stores the form "
+            "itself, with its boundaries"
+        )
     return SendOptions(
         sources=sources,
         target=target,

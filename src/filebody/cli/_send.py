@@ -11,6 +11,7 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from filebody.agent import Options, UploadAgent
+from filebody.body import Body
 from filebody.cli._advice import may_take_tus_only
 from filebody.cli._course import (
     Asking,
@@ -30,6 +31,7 @@ from filebody.cli._options import SendOptions
 from filebody.cli._resumable import Resumable
 from filebody.cli._show import Result, Screen, Show
 from filebody.cli._sources import Source
+from filebody.cli._stdin import Gathering, is_piped
 from filebody.cli._targets import Target
 from filebody.cli._verbose import Trace
 from filebody.errors import FilebodyError, RemoteError, TotalTimeout
@@ -134,7 +136,10 @@ class Sending(Series):
         exchange: Exchange | Resumable | None = None
         error: FilebodyError | Interrupted | None = None
         try:
-            load = source.load(coding=options.coding, allow_changes=options.allow_changes)
+            stdin = await self._stdin(agent, source)
+            load = source.load(
+                coding=options.coding, allow_changes=options.allow_changes, stdin=stdin
+            )
             reached = Reached(total_bytes=load.total_bytes)
             self._show.begin(source.shown, load.total_bytes)
             was_asked = self._asked is not None
@@ -170,6 +175,14 @@ class Sending(Series):
         )
         self._show.end(result)
         return result
+
+    async def _stdin(self, agent: UploadAgent, source: Source) -> Body | None:
+        """Look into the standard input, if it is to be sent in one request."""
+        if not source.reads_stdin or self._options.resumption.wish or not is_piped():
+            return None
+        gathering = Gathering(agent.reactor)
+        await self._do(gathering)
+        return gathering.body
 
     async def _course_of(
         self, agent: UploadAgent, load: Load, item: Item, fields: Sequence[tuple[str, str]]

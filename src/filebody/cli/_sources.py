@@ -50,14 +50,19 @@ class FileSource:
         """Whether it is the standard input."""
         return self.argument == STDIN
 
-    def load(self, *, coding: str | None, allow_changes: bool) -> Load:
-        """What to send, after a look at whether it can be read.
+    def load(self, *, coding: str | None, allow_changes: bool, stdin: Body | None = None) -> Load:
+        """Describe what to send, after a look at whether it can be read.
+
+        Args:
+            coding: How to compress it, or None.
+            allow_changes: Whether files may change while they are sent.
+            stdin: The standard input, if it was looked into; else it is sent as it is.
 
         Raises:
-            BodyReadError: It cannot.
+            BodyReadError: It cannot be read.
             UsageError: The coding's library is not installed.
         """
-        return Load(body_of(self.argument, allow_changes=allow_changes), coding=coding)
+        return Load(body_of(self.argument, stdin, allow_changes=allow_changes), coding=coding)
 
 
 @attrs.frozen
@@ -90,24 +95,27 @@ class FormSource:
         """Whether the standard input is in it."""
         return any(part.is_file and part.value == STDIN for part in self.parts)
 
-    def load(self, *, coding: str | None, allow_changes: bool) -> Load:
+    def load(self, *, coding: str | None, allow_changes: bool, stdin: Body | None = None) -> Load:
         """See `FileSource.load`."""
-        body = MultipartBody(_field(part, allow_changes=allow_changes) for part in self.parts)
+        fields = (_field(part, stdin, allow_changes=allow_changes) for part in self.parts)
+        body = MultipartBody(fields)
         return Load(body, form_type=body.content_type, coding=coding)
 
 
 Source = FileSource | FormSource
 
 
-def _field(part: Part, *, allow_changes: bool) -> FormField:
+def _field(part: Part, stdin: Body | None, *, allow_changes: bool) -> FormField:
     filename = part.filename
     value: bytes | Body
     if not part.is_file:
         value = os.fsencode(part.value)  # the bytes that were typed, whatever they mean
     elif part.is_text:
-        value = ConcatBody(body_of(part.value, allow_changes=allow_changes))  # not a path's name
+        value = ConcatBody(
+            body_of(part.value, stdin, allow_changes=allow_changes)
+        )  # not a path's name
     else:
-        value = body_of(part.value, allow_changes=allow_changes)
+        value = body_of(part.value, stdin, allow_changes=allow_changes)
         if filename is None:
             # A server sees by the name that it is a file; curl calls the standard input so, too.
             filename = os.path.basename(part.value)
@@ -117,13 +125,15 @@ def _field(part: Part, *, allow_changes: bool) -> FormField:
         raise UsageError(f"--form {one_line(part.name)}: {error}") from error
 
 
-def body_of(argument: str, *, allow_changes: bool) -> Body:
+def body_of(argument: str, stdin: Body | None = None, *, allow_changes: bool) -> Body:
     """The body of a path or `-`, after a look: no server is to be bothered with a wrong name.
 
     Raises:
         BodyReadError: It cannot be read.
     """
     if argument == STDIN:
+        if stdin is not None:
+            return stdin
         if sys.stdin is None:
             raise BodyReadError("<stdin>", 0, OSError("the standard input is closed"))
         return FileBody(sys.stdin.buffer, close=True, allow_changes=allow_changes)
