@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import gzip
 import hashlib
 import json
@@ -10,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from filebody.receiver._budget import Budget
 from filebody.receiver._coding import CODINGS, CodedIncoming
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._store import Store
+from filebody.receiver._zstd_frame import window_bytes
 from tests.peers.content import generated
 from tests.programs import require_module
 from tests.receiver.process import ReceiverProcess
@@ -54,7 +57,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 def begin(store: Store, coding: str, **settings: Any) -> CodedIncoming:
     incoming = store.begin(("name",), length=None)
     return CodedIncoming(
-        incoming, coding, **{"algorithms": ("sha-256",), "max_size": None, **settings}
+        incoming,
+        coding,
+        **{"algorithms": ("sha-256",), "max_size": None, "budget": Budget(), **settings},
     )
 
 
@@ -197,3 +202,80 @@ def test_a_window_that_would_take_all_memory(store: Store) -> None:
     with pytest.raises(Refusal, match="is not zstd"):
         incoming.write([compressor.compress(bytes(20_000_000)) + compressor.flush()])
     incoming.abort()
+
+
+WINDOWS = [(10, 10_000), (17, 200_000), (20, 3_000_000), (23, 9_000_000)]
+
+
+@pytest.mark.parametrize(("log", "size"), WINDOWS)
+@pytest.mark.parametrize("is_size_known", [False, True])
+def test_the_window_of_a_frame(log: int, size: int, *, is_size_known: bool) -> None:
+    require_module("backports.zstd", "backports.zstd")
+    from backports import zstd
+
+    compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: log})
+    if is_size_known:
+        compressor.set_pledged_input_size(size)
+    coded = compressor.compress(bytes(size)) + compressor.flush()
+    wanted = zstd.get_frame_info(coded).decompressed_size
+    assert wanted == (size if is_size_known else None)
+    window = window_bytes(coded)
+    assert window is not None
+    assert window in {1 << log, size}
+    for length in range(18):
+        assert window_bytes(coded[:length]) in {None, window}
+
+
+@pytest.mark.parametrize("start", [b"x", b"\x28\xb5\x2fx", b"\x50\x2a\x4d\x18\0\0\0\0"])
+def test_no_window(start: bytes) -> None:
+    assert window_bytes(start) == 0
+
+
+@both
+def test_a_decoder_has_its_memory_from_the_budget(store: Store, coding: str) -> None:
+    budget = Budget()
+    incoming = begin(store, coding, budget=budget)
+    coded = ENCODERS[coding](FILE)
+    incoming.write([coded[:1000]])
+    assert budget.held_bytes > 32 * 1024
+    incoming.write([coded[1000:]])
+    assert budget.held_bytes == 0
+    incoming.write([coded[:1000]])
+    incoming.abort()
+    incoming.abort()
+    assert budget.held_bytes == 0
+
+    incoming = begin(store, coding, budget=Budget(limit_bytes=40 * 1024))
+    with pytest.raises(Refusal, match="503"):
+        incoming.write([coded])
+    incoming.abort()
+
+
+def test_many_open_zstd_bodies(tmp_path: Path) -> None:
+    """Each would pin 8 MiB for 300 bytes; what has no room is refused, and all else is served."""
+    require_module("backports.zstd", "backports.zstd")
+    from backports import zstd
+
+    compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 23})
+    start = compressor.compress(bytes(9 << 20), mode=zstd.ZstdCompressor.FLUSH_BLOCK)
+    opening = head("PUT", "/x", "Content-Encoding: zstd", "Transfer-Encoding: chunked")
+    limit = 40 << 20
+    with (
+        ReceiverProcess(tmp_path, max_memory=limit) as receiver,
+        contextlib.ExitStack() as stack,
+    ):
+        before = receiver.memory_bytes()
+        wires = [stack.enter_context(Wire(receiver.address)) for _ in range(20)]
+        for number, wire in enumerate(wires):
+            wire.send(
+                opening.replace(b"/x", b"/%d" % number) + b"%x\r\n%b\r\n" % (len(start), start)
+            )
+        refused = [wire for wire in wires if not wire.is_quiet(0.5)]
+        assert len(refused) == 17
+        for wire in refused:
+            answer = wire.answer()
+            assert (answer.status, answer.fields["retry-after"]) == (503, "5")
+        assert receiver.memory_bytes() < before + limit
+        with Wire(receiver.address) as wire:
+            wire.send(put("/plain") + put("/small", gzip.compress(b"x"), "Content-Encoding: gzip"))
+            assert [wire.answer().status for _ in range(2)] == [201, 201]

@@ -120,6 +120,14 @@ A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
     section=_DOOR,
     help="Served at a time.",
 )
+@option(
+    "--max-memory",
+    metavar="SIZE",
+    default="128MiB",
+    show_default=True,
+    section=_DOOR,
+    help="Memory that clients can make it hold, all together.",
+)
 @seconds("--idle-timeout", 60, "How long a client may send nothing.", _PATIENCE)
 @seconds("--grace", 10, "How long transfers may go on after Ctrl-C.", _PATIENCE)
 @seconds("--expire-after", 7 * 86_400, "How long unfinished resumable uploads are kept.", _PATIENCE)
@@ -156,6 +164,7 @@ def receive(**given: Any) -> int:
         idle_timeout_seconds=checked_seconds("--idle-timeout", given["idle_timeout"])
         or LONGEST_SECONDS,
         max_connections=given["max_connections"],
+        max_memory=parse_size(given["max_memory"]),
         grace_seconds=checked_seconds("--grace", given["grace"]),
         expire_after_seconds=given["expire_after"],
         quota=given["quota"],

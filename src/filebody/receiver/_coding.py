@@ -15,12 +15,15 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Final, Protocol
 
+from filebody.receiver._budget import DECODER_SHARE
 from filebody.receiver._digest import SUPPORTED
 from filebody.receiver._refusal import Refusal
+from filebody.receiver._zstd_frame import window_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
+    from filebody.receiver._budget import Budget
     from filebody.receiver._store import Incoming, StoredFile
 
 __all__ = ["CODINGS", "CodedIncoming", "coded_limit"]
@@ -29,6 +32,11 @@ __all__ = ["CODINGS", "CodedIncoming", "coded_limit"]
 _SLICE_BYTES: Final = 16 * 1024
 # A few bytes may stand for very many: this much is decoded before it is written.
 _DECODED_BYTES: Final = 256 * 1024
+# RFC 9659 section 3: as a content coding, zstd needs a window of no more than 8 MiB.
+_MAX_WINDOW_BYTES: Final = 8 * 1024 * 1024
+# What a decoder takes besides its window; zlib's includes that.
+_ZSTD_BYTES: Final = 512 * 1024
+_GZIP_BYTES: Final = 48 * 1024
 
 
 class _Decoder(Protocol):
@@ -78,8 +86,7 @@ def _zstd() -> tuple[Callable[[], _Decoder], type[Exception]] | None:
             from backports import zstd  # noqa: PLC0415 - an extra
     except ImportError:
         return None
-    # RFC 9659 section 3: as a content coding, zstd needs a window of no more than 8 MiB. Without
-    # a bound, a frame of a few bytes could claim gigabytes of our memory.
+    # Without a bound, a frame of a few bytes could claim gigabytes of our memory.
     options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 23}
 
     class _Zstd:
@@ -134,6 +141,7 @@ class CodedIncoming:
         coding: One of `CODINGS`.
         algorithms: The digests of the coded bytes that will be asked for.
         max_size: How long the file may be, in bytes; None for no limit but the disk's.
+        budget: Has the memory of a decoder from when it is made until it has ended.
     """
 
     def __init__(
@@ -143,7 +151,11 @@ class CodedIncoming:
         *,
         algorithms: Collection[str],
         max_size: int | None,
+        budget: Budget,
     ) -> None:
+        self._budget = budget
+        self._taken_bytes = 0
+        self._start = b""  # of a member whose decoder is not made yet
         self._incoming = incoming
         self._coding = coding
         self._max_size = max_size
@@ -181,7 +193,7 @@ class CodedIncoming:
             Refusal: 400 for a body that was cut short or is another than was promised; and as
                 `Incoming.commit` says.
         """
-        if self._decoder is not None or not self._members:
+        if self._decoder is not None or self._start or not self._members:
             raise Refusal(400, f"the {self._coding} body ended before its coding did: send it anew")
         for algorithm, digest in promised.items():
             if not hmac.compare_digest(digest, self._hashes[algorithm].digest()):
@@ -194,15 +206,19 @@ class CodedIncoming:
 
     def abort(self) -> None:
         """See `Incoming.abort`."""
-        self._decoder = None
+        self._end_decoder()
         self._incoming.abort()
 
     def _decoded(self, piece: bytes | bytearray | memoryview) -> Iterator[bytes]:
-        rest = piece
+        rest: bytes | bytearray | memoryview = piece
         while rest or (self._decoder is not None and self._decoder.has_more):
             if self._decoder is None:
-                self._decoder = self._make()
-                self._members += 1
+                rest = self._start + bytes(rest)
+                size = self._memory_bytes(rest)
+                self._start = rest if size is None else b""
+                if size is None:
+                    return
+                self._decoder = self._begin_decoder(size)
             try:
                 decoded = self._decoder.decode(rest)
             except self._error as error:
@@ -212,7 +228,31 @@ class CodedIncoming:
                 yield decoded
             if self._decoder.eof:
                 rest = self._decoder.unused_data
-                self._decoder = None
+                self._end_decoder()
+
+    def _memory_bytes(self, start: bytes) -> int | None:
+        """How much memory the decoder of a member takes; None where its header is not whole."""
+        if self._coding == "gzip":
+            return _GZIP_BYTES
+        window = window_bytes(start)
+        return None if window is None else min(window, _MAX_WINDOW_BYTES) + _ZSTD_BYTES
+
+    def _begin_decoder(self, memory_bytes: int) -> _Decoder:
+        if not self._budget.take(memory_bytes, share=DECODER_SHARE):
+            raise Refusal(
+                503,
+                f"too many {self._coding} bodies are under way: try again later, or without coding",
+                [("Retry-After", "5")],
+            )
+        self._taken_bytes = memory_bytes
+        self._members += 1
+        return self._make()
+
+    def _end_decoder(self) -> None:
+        self._decoder = None
+        self._start = b""
+        self._budget.add(-self._taken_bytes)
+        self._taken_bytes = 0
 
     def _fault(self, error: Exception) -> str:
         where = f"after byte {self._incoming.size_bytes} of the file"

@@ -70,7 +70,18 @@ class Download:
             if isinstance(found, Moved):
                 self._line.respond(301, [("Location", found.location)])
             else:
-                self._line.respond(200, PAGE_FIELDS, found.content)
+                self._send_page(found)
+
+    def _send_page(self, page: Page) -> None:
+        # The outbox counts it while it waits there.
+        budget = self._site.budget
+        if not budget.take(len(page.content)):
+            self._line.refuse(
+                Refusal(503, "too much is under way: try again later", [("Retry-After", "5")])
+            )
+            return
+        budget.add(-len(page.content))
+        self._line.respond(200, PAGE_FIELDS, page.content)
 
     def _send_file(self, found: Found) -> None:
         line = self._line
@@ -96,6 +107,7 @@ class Download:
             self._site.workers,
             start=start,
             length=length,
+            budget=self._site.budget,
             on_data=line.send_data,
             on_end=lambda reason: self._ended(found, length, reason),
         )

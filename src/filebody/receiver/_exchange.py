@@ -48,6 +48,13 @@ class Line(Protocol):
     began: float
 
     @property
+    def spare_rank(self) -> tuple[int, float] | None:
+        """How well the connection can be spared; None if it cannot."""
+
+    def give_way(self) -> None:
+        """Leave to others what this connection takes."""
+
+    @property
     def is_open(self) -> bool:
         """Whether an answer can still be sent."""
 

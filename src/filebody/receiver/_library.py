@@ -13,7 +13,7 @@ import attrs
 from filebody.receiver._directories import directory_below
 from filebody.receiver._names import fault_of
 from filebody.receiver._os_errors import refusal_of
-from filebody.receiver._pages import MAX_ENTRIES, Entry, listing
+from filebody.receiver._pages import MAX_ENTRIES, MAX_NAME_BYTES, Entry, listing
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._writing import open_regular
 
@@ -166,6 +166,7 @@ def _media_type(name: str) -> str:
 def _page(root: int, target: Target) -> Page:
     entries: list[Entry] = []
     more = False
+    name_bytes = 0
     with directory_below(root, target.name) as directory, os.scandir(directory) as found:
         for item in found:
             if fault_of(item.name) or item.is_symlink():
@@ -173,7 +174,8 @@ def _page(root: int, target: Target) -> Page:
             is_directory = item.is_dir(follow_symlinks=False)
             if not is_directory and not item.is_file(follow_symlinks=False):
                 continue
-            if len(entries) == MAX_ENTRIES:
+            name_bytes += len(item.name.encode())
+            if len(entries) == MAX_ENTRIES or name_bytes > MAX_NAME_BYTES:
                 more = True
                 break
             try:

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
     from filebody.receiver._names import Target
 
-__all__ = ["MAX_ENTRIES", "Entry", "listing", "shown_size"]
+__all__ = ["MAX_ENTRIES", "MAX_NAME_BYTES", "Entry", "listing", "shown_size"]
 
 # A page of more is of no use, and would have to be built in memory.
 MAX_ENTRIES: Final = 10_000
+MAX_NAME_BYTES: Final = 512 * 1024
 
 _STYLE: Final = """\
 :root { color-scheme: light dark; }
@@ -51,10 +52,11 @@ def listing(target: Target, entries: Iterable[Entry], *, more: bool) -> str:
         more: Whether there are entries that are not listed.
     """
     title = escape(printable("/" + "".join(f"{segment}/" for segment in target.name)))
-    rows = [_row(entry) for entry in sorted(entries, key=lambda e: (not e.is_directory, e.name))]
+    ordered = sorted(entries, key=lambda entry: (not entry.is_directory, entry.name))
+    rows = [_row(entry) for entry in ordered]
     if target.name:
         rows.insert(0, '<tr><td><a href="../">../</a></td><td></td><td></td></tr>')
-    note = f"<p>Only {MAX_ENTRIES} entries are shown.</p>" if more else ""
+    note = f"<p>Only {len(ordered)} entries are shown.</p>" if more else ""
     if not rows:
         note = "<p>Nothing has been stored here yet.</p>"
     return f"""\

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
     from twisted.python.failure import Failure
 
+    from filebody.receiver._budget import Budget
     from filebody.receiver._workers import Workers
 
 __all__ = ["Sender"]
 
 _READ_BYTES: Final = 256 * 1024
+_LEAST_READ_BYTES: Final = 16 * 1024  # where memory is short
 
 
 @implementer(IPushProducer)
@@ -32,6 +34,7 @@ class Sender:
         workers: The threads to read in.
         start: The first byte to send.
         length: How many bytes to send.
+        budget: Says whether memory is short.
         on_data: Takes each piece, in order.
         on_end: Takes None after the last byte, or the reason why there is no more.
     """
@@ -43,6 +46,7 @@ class Sender:
         *,
         start: int,
         length: int,
+        budget: Budget,
         on_data: Callable[[bytes], None],
         on_end: Callable[[str | None], None],
     ) -> None:
@@ -50,6 +54,7 @@ class Sender:
         self._workers = workers
         self._offset = start
         self._end = start + length
+        self._budget = budget
         self._on_data = on_data
         self._on_end = on_end
         self._paused = False
@@ -84,7 +89,8 @@ class Sender:
             self._finish(None)
             return
         self._reading = True
-        size = min(_READ_BYTES, self._end - self._offset)
+        most = _LEAST_READ_BYTES if self._budget.is_full else _READ_BYTES
+        size = min(most, self._end - self._offset)
         self._workers.run(os.pread, self._descriptor, size, self._offset).addCallbacks(
             self._read, self._failed
         )

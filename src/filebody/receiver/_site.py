@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from filebody.receiver._config import ReceiverConfig
     from filebody.receiver._connection import Connection
     from filebody.receiver._events import ReceiverEvent
+    from filebody.receiver._exchange import Line
     from filebody.receiver._store import Store
     from filebody.receiver._workers import Workers
 
@@ -48,6 +49,7 @@ class Site:
         clock: Where timeouts are set; it does not follow the wall clock.
         on_event: Whom to tell; None for nobody.
         connections: The connections that are open.
+        decoding: Those whose body is being decoded.
         leaving: How many of them were aborted, and are not gone yet.
         is_closing: Whether the receiver is about to stop: no connection is kept alive.
     """
@@ -64,6 +66,7 @@ class Site:
     holds: Holds = attrs.field(factory=Holds)
     shelf: Shelf = attrs.field(init=False)
     connections: set[Connection] = attrs.field(factory=set)
+    decoding: set[Line] = attrs.field(factory=set)
     leaving: int = 0
     is_closing: bool = False
     _no_room_until: float = 0.0
@@ -146,6 +149,12 @@ class Site:
             connection.give_way()
         if not spared:
             self._no_room_until = now + _LOOK_AGAIN_SECONDS
+
+    def spare_decoders(self) -> None:
+        """Let those who are slow with a body that is decoded give way: memory is short."""
+        for line in list(self.decoding):
+            if line.spare_rank is not None:
+                line.give_way()
 
     def when_empty(self) -> Deferred[None]:
         """Fire when there is no connection; for one caller at a time."""

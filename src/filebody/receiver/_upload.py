@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from filebody.receiver._coding import CodedIncoming
 from filebody.receiver._digest import SUPPORTED, merge, requested
@@ -11,7 +11,7 @@ from filebody.receiver._events import Aborted, Stored
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import too_large
 from filebody.receiver._responses import stored_fields, stored_text
-from filebody.receiver._writer import Writer
+from filebody.receiver._writer import BATCH_BYTES, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from filebody.receiver._store import Incoming, StoredFile
 
 __all__ = ["Reception"]
+
+# A little of what is coded may be much of the file: that is for several visits to a thread.
+_CODED_BYTES: Final = 16 * 1024
+_NO_ROOM: Final = 503
 
 
 class Reception:
@@ -60,7 +64,11 @@ class Reception:
         if max_size is not None and self._received_bytes > max_size:
             self._refuse(too_large(max_size))
             return
-        self._writer.write(data, is_last_read=not self._line.has_unread)
+        if self._upload.coding is None:
+            self._writer.write(data, is_last_read=not self._line.has_unread)
+            return
+        for start in range(0, len(data), _CODED_BYTES):
+            self._writer.write(data[start : start + _CODED_BYTES])
 
     def body_ended(self, trailer: Sequence[tuple[bytes, bytes]]) -> None:
         """Store what has come, if it is what was promised."""
@@ -108,6 +116,7 @@ class Reception:
             # A chunked body's trailer may ask for any of them, and it cannot be read again.
             algorithms=promised if upload.length is not None else SUPPORTED,
             max_size=self._site.config.max_size,
+            budget=self._site.budget,
         )
 
     def _begun(self, incoming: Incoming | CodedIncoming) -> None:
@@ -122,10 +131,12 @@ class Reception:
             on_full=self._line.hold,
             on_room=self._room_made,
             on_failure=self._failed,
-            # A little of what is coded may be much of the file: that is for several visits.
             tap=None if self._upload.coding else self._line.tap(),
             on_poured=self._poured,
+            batch_bytes=BATCH_BYTES if self._upload.coding is None else _CODED_BYTES,
         )
+        if self._upload.coding is not None:
+            self._site.decoding.add(self._line)
         if self._has_body:
             self._line.read_body()
         else:
@@ -141,6 +152,7 @@ class Reception:
 
     def _stored(self, stored: StoredFile) -> None:
         clock = self._site.clock
+        self._site.decoding.discard(self._line)
         self._site.tell(
             Stored(
                 path=stored.path,
@@ -166,9 +178,13 @@ class Reception:
 
     def _failed(self, failure: Failure) -> None:
         self._is_over = True
+        self._site.decoding.discard(self._line)
+        if self._upload.coding is not None and getattr(failure.value, "status", 0) == _NO_ROOM:
+            self._site.spare_decoders()
         self._line.fail(failure)
 
     def _give_up(self) -> None:
         self._is_over = True
+        self._site.decoding.discard(self._line)
         if self._writer is not None:
             self._writer.abort()

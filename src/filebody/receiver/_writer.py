@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from filebody.receiver._tap import Tap
     from filebody.receiver._workers import Workers
 
-__all__ = ["HIGH_WATER_BYTES", "Sink", "Writer"]
+__all__ = ["BATCH_BYTES", "HIGH_WATER_BYTES", "Sink", "Writer"]
 
 _T = TypeVar("_T")
 
 HIGH_WATER_BYTES: Final = 768 * 1024  # above this the socket is not read
 _LOW_WATER_BYTES: Final = 384 * 1024  # below this it is read again
-_BATCH_BYTES: Final = 512 * 1024
+BATCH_BYTES: Final = 512 * 1024
 # Pieces shorter than this are joined: a body in chunks of one byte must not cost objects.
 _SMALL_BYTES: Final = 8 * 1024
 _JOINED_BYTES: Final = 64 * 1024
@@ -53,6 +53,7 @@ class Writer:
         on_full: Called when nothing may be read from the socket any more.
         on_room: Called when it may be read again.
         on_failure: Called once when a write failed; what follows is dropped.
+        batch_bytes: How much one call writes.
         tap: The socket, where a thread may read it; this object's own.
         on_poured: Told how many bytes were read from the tap.
         on_written: Called when something was written and nothing has ended.
@@ -68,6 +69,7 @@ class Writer:
         on_full: Callable[[], None],
         on_room: Callable[[], None],
         on_failure: Callable[[Failure], None],
+        batch_bytes: int = BATCH_BYTES,
         tap: Tap | None = None,
         on_poured: Callable[[int], None] | None = None,
         on_written: Callable[[], None] | None = None,
@@ -79,6 +81,7 @@ class Writer:
         self._on_full = on_full
         self._on_room = on_room
         self._on_failure = on_failure
+        self._batch_bytes = batch_bytes
         self._tap = tap
         self._on_poured = on_poured
         self._on_written = on_written
@@ -149,7 +152,7 @@ class Writer:
     def _pump(self) -> None:
         if self._busy or self._ended:
             return
-        if self._queued_bytes > _BATCH_BYTES or (self._pieces and self._finish is None):
+        if self._queued_bytes > self._batch_bytes or (self._pieces and self._finish is None):
             batch = self._batch()
             tap = self._tap if self._may_pour and not self._pieces else None
             if tap is not None:
@@ -170,7 +173,7 @@ class Writer:
     def _batch(self) -> list[bytes | bytearray]:
         batch: list[bytes | bytearray] = []
         size = 0
-        while self._pieces and (not batch or size + len(self._pieces[0]) <= _BATCH_BYTES):
+        while self._pieces and (not batch or size + len(self._pieces[0]) <= self._batch_bytes):
             piece = self._pieces.popleft()
             batch.append(piece)
             size += len(piece)
