@@ -143,8 +143,19 @@ class Exchange:
         """
         self._wire.owner = self
         self._wire.want_read(True)
-        self._engine.turns.take(self._begin)
+        self._engine.turns.take(self._guarded(self._begin))
         return self._running
+
+    def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Have an exception end the exchange: a producer may raise in any of its methods."""
+
+        def guarded() -> None:
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001 - it goes to the caller
+                self._fail(error)
+
+        return guarded
 
     def _begin(self) -> None:
         if self._phase not in OPEN:
@@ -189,12 +200,16 @@ class Exchange:
         if self._is_due:
             self._hand_over()
 
+    def failed(self, error: Exception) -> None:
+        """See `WireOwner.failed`."""
+        self._fail(error)
+
     def expired(self) -> bool:
         """See `WireOwner.expired`: whether to look again after the same time."""
         timeouts = self._terms.options.timeouts
         if self._phase is Phase.EXPECTING:
             self._move(Event.GO)
-            self._engine.turns.take(self._send_body)
+            self._engine.turns.take(self._guarded(self._send_body))
         elif self._phase is Phase.AWAITING:
             reason = f"no answer within {timeouts.response_seconds:g} s of the last byte"
             self._fail(self._error(ResponseTimeout, reason))
@@ -210,7 +225,7 @@ class Exchange:
     def body_ready(self) -> None:
         """See `WriterOwner.body_ready`."""
         if self._phase in SENDS:
-            self._engine.turns.take(self.writable)
+            self._engine.turns.take(self._guarded(self.writable))
 
     def body_failed(self, failure: Failure) -> None:
         """See `WriterOwner.body_failed`."""
@@ -232,6 +247,10 @@ class Exchange:
     def abort(self, error: BaseException) -> None:
         """See `BodySource.abort`."""
         self._fail(error)
+
+    def later(self, call: Callable[[], None]) -> None:
+        """See `BodySource.later`."""
+        self._engine.turns.later(call)
 
     # Sending.
 

@@ -48,6 +48,9 @@ class _Idle:
     def writable(self) -> None:
         pass
 
+    def failed(self, error: Exception) -> None:  # noqa: ARG002 - the interface's
+        self.disconnected()
+
     def expired(self) -> bool:
         return False
 

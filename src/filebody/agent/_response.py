@@ -10,6 +10,7 @@ import attrs
 from twisted.internet.defer import CancelledError
 from twisted.internet.interfaces import IProtocol, IPushProducer, ITransport
 from twisted.internet.protocol import connectionDone
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
@@ -17,8 +18,11 @@ from zope.interface import implementer
 
 from filebody.agent._parser import Head
 from filebody.agent._redirect import Request
+from filebody.agent._response_failed import response_failed
 
 __all__ = ["BodySource", "ClientRequest", "Response", "until_close", "whole"]
+
+_log = Logger()
 
 
 @implementer(IClientRequest)
@@ -46,6 +50,9 @@ class BodySource(Protocol):
     def abort(self, error: BaseException) -> None:
         """No more are wanted, ever, because of `error`."""
 
+    def later(self, call: Callable[[], None]) -> None:
+        """Call this in a later turn of the reactor."""
+
 
 @implementer(IPushProducer)
 class _BodyTransport:
@@ -65,15 +72,23 @@ class _BodyTransport:
         self._response._flow(wanted=True)  # noqa: SLF001
 
     def stopProducing(self) -> None:
-        """End the connection: no more of it is wanted."""
-        self._response.abort()
+        """End the connection: no more of it is wanted.
+
+        The protocol's `connectionLost` is called after this returned, in a later turn of the
+        reactor, as by every transport of Twisted.
+        """
+        self._response._leave()  # noqa: SLF001
 
     def loseConnection(self) -> None:
         """As `stopProducing`."""
-        self._response.abort()
+        self._response._leave()  # noqa: SLF001
 
     def abortConnection(self) -> None:
-        """As `stopProducing`."""
+        """End the connection; `connectionLost` is called before this returns.
+
+        Only out of `dataReceived` it is called after that. `twisted.web.client.readBody` relies on
+        this when it is cancelled: its Deferred would fire twice otherwise.
+        """
         self._response.abort()
 
     def write(self, data: bytes) -> None:
@@ -115,8 +130,11 @@ class Response:
         "_buffer",
         "_fields",
         "_headers",
+        "_is_handing",
+        "_is_leaving",
         "_is_over",
         "_is_paused",
+        "_later",
         "_protocol",
         "_reason",
         "_source",
@@ -143,11 +161,13 @@ class Response:
         self._fields = head.fields
         self._headers: Headers | None = None
         self._source: BodySource | None = source
+        self._later = source.later
         self._buffer: list[bytes] = []
         self._protocol: Any = None
         self._reason: Callable[[], Failure] | None = None
         self._is_over = False
         self._is_paused = False
+        self._is_leaving = self._is_handing = False
 
     def __repr__(self) -> str:
         return f"<Response {self.code} from {self.url}>"
@@ -182,8 +202,12 @@ class Response:
         """Hand the body to `protocol`, from its first byte.
 
         Its `connectionLost` says how it ended: with `ResponseDone`; with `PotentialDataLoss` if
-        only the end of the connection marks the body's end; with a `TransferError` if it is not
-        whole. Its transport can pause, resume and abort.
+        only the end of the connection marks the body's end. If the body is not whole, it ends with
+        an error that is a `ResponseFailed` and, where the error is ours or `CancelledError`, of
+        that type too. Its transport can pause, resume and abort.
+
+        What the protocol raises is logged. Out of `dataReceived` it ends the connection, and the
+        protocol is told; out of `connectionLost` it changes nothing.
 
         The first two are Twisted's, of a module whose import takes 40 ms at the first answer of a
         process. A protocol to which every good end is the same says so by an attribute,
@@ -195,8 +219,13 @@ class Response:
         if self._protocol is not None:
             raise RuntimeError("the body of this response was delivered already")
         self._protocol = protocol
-        protocol.makeConnection(cast("ITransport", _BodyTransport(self)))
-        self._flow(wanted=True)
+        try:
+            protocol.makeConnection(cast("ITransport", _BodyTransport(self)))
+        except BaseException:
+            self._is_over = True
+            self.abort()
+            raise
+        self._flow(wanted=not self._is_paused)
 
     def abort(self, error: BaseException | None = None) -> None:
         """End the connection if the body has not ended: what did not come is not wanted.
@@ -214,7 +243,8 @@ class Response:
     @property
     def is_wanted(self) -> bool:
         """Whether somebody takes the body, and has not paused it."""
-        return not (self._protocol is None or self._is_paused or self._is_over)
+        is_taken = self._protocol is not None and not self._is_leaving
+        return is_taken and not (self._is_paused or self._is_over)
 
     @property
     def is_paused(self) -> bool:
@@ -238,10 +268,8 @@ class Response:
 
     def received(self, data: bytes) -> None:
         """A piece came."""
-        if self.is_wanted and not self._buffer:
-            self._protocol.dataReceived(data)
-        else:
-            self._buffer.append(data)
+        self._buffer.append(data)
+        self._hand_over()
 
     def finished(self, reason: Callable[[], Failure]) -> None:
         """There is no more, because of `reason`: `whole`, `until_close`, or what gives another."""
@@ -256,25 +284,52 @@ class Response:
         if self._source is not None:
             self._source.flow()
 
+    def _leave(self) -> None:
+        """The protocol wants no more; it is told of the end later."""
+        if self._is_leaving or self._is_over:
+            return
+        self._is_leaving = True
+        self.abort()
+        self._later(self._left)
+
+    def _left(self) -> None:
+        self._is_leaving = self._is_paused = False
+        self._hand_over()
+
     def _hand_over(self) -> None:
         """Hand over what waits, as long as it is wanted."""
-        while self.is_wanted and self._buffer:
-            self._protocol.dataReceived(self._buffer.pop(0))
+        if self._is_handing:  # the protocol does something from within: go on after that
+            return
+        self._is_handing = True
+        try:
+            while self._buffer and self.is_wanted:
+                self._deliver(self._buffer.pop(0))
+        finally:
+            self._is_handing = False
         if self._reason is not None and self.is_wanted and not self._buffer:
-            # Who takes the body may have ended it from within: then this is run once inside itself.
             self._is_over = True
             protocol, self._protocol = self._protocol, _Nobody()
-            protocol.connectionLost(_told(protocol, self._reason))
+            try:
+                protocol.connectionLost(self._told(protocol, self._reason))
+            except Exception:  # noqa: BLE001 - it is the caller's, and the exchange is over
+                _log.failure("connectionLost of the protocol that took {url} failed", url=self.url)
+
+    def _deliver(self, data: bytes) -> None:
+        try:
+            self._protocol.dataReceived(data)
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            _log.failure("dataReceived of the protocol that takes {url} failed", url=self.url)
+            self.abort(error)
+
+    def _told(self, protocol: Any, reason: Callable[[], Failure]) -> Failure:
+        takes_any_end = getattr(protocol, "takes_any_end", False)
+        if reason in (whole, until_close):
+            return connectionDone if takes_any_end else reason()
+        return reason() if takes_any_end else response_failed(reason(), self)
 
 
 class _Nobody:
     """Who the body is delivered to after its end."""
-
-
-def _told(protocol: Any, reason: Callable[[], Failure]) -> Failure:
-    if reason in (whole, until_close) and getattr(protocol, "takes_any_end", False):
-        return connectionDone
-    return reason()
 
 
 def whole() -> Failure:

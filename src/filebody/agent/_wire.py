@@ -42,6 +42,9 @@ class WireOwner(Protocol):
     def disconnected(self) -> None:
         """The reactor found the connection gone; what was received can still be read."""
 
+    def failed(self, error: Exception) -> None:
+        """One of the calls above raised this, and the connection is closed after it."""
+
     def expired(self) -> bool:
         """What `Wire.patience` was set to has passed; see `Patience`."""
 
@@ -285,8 +288,11 @@ class Wire:
     def _call(self, call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception:  # noqa: BLE001 - a defect of ours must not stop the others
-            _log.failure("a defect in filebody")
+        except Exception as error:  # noqa: BLE001 - it must not stop the others
+            _log.failure("an exchange with {peer} failed", peer=self.peer)
+            owner = self.owner
+            if owner is not None:
+                owner.failed(error)
             self.abort()
 
     def _register(self) -> None:
