@@ -30,6 +30,7 @@ class Echo:
         /cookie: sets the cookie `flavour=plain`.
         /private: asks for Basic authentication unless it was `me` with `secret`.
         /moved: redirects to /found with 307.
+        /cookie-moved: the same, and sets the cookie.
         /large: LARGE_BYTES of `PIECE` again and again; `large` says how far it got.
         /never: never answers; `hung_up` fires when the client hangs up.
     """
@@ -79,7 +80,9 @@ class _Root(resource.Resource):
                 request.setResponseCode(401)
                 request.setHeader(b"WWW-Authenticate", b'Basic realm="here"')
                 return b"who are you?"
-            case b"/moved":
+            case b"/moved" | b"/cookie-moved":
+                if request.path != b"/moved":
+                    request.addCookie(b"flavour", b"plain")
                 request.setResponseCode(307)
                 request.setHeader(b"Location", b"/found")
                 return b""

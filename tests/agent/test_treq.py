@@ -18,7 +18,6 @@ from twisted.web.client import ResponseDone, readBody
 from twisted.web.iweb import IResponse
 
 from filebody import FileBodyProducer
-from filebody.agent import Options
 from tests.agent.echo import LARGE_BYTES, PIECE, Echo
 from tests.agent.sending import SendCase
 from tests.integration.eventually import until
@@ -31,9 +30,6 @@ SIZE = 3_000_001
 
 class _TreqCase(SendCase):
     __test__ = False
-
-    # treq follows redirections itself, or hands them over.
-    options = Options(redirects=0)
 
     async def begin(self) -> None:
         await super().begin()
@@ -94,6 +90,12 @@ class TestWhatIsSent(_TreqCase):
         await self.ask("GET", "/cookie")
         said = await self.ask("GET", cookies={"more": "cream"})
         assert said["cookies"] == {"flavour": "plain", "more": "cream"}
+
+    async def test_cookies_of_a_redirection(self) -> None:
+        """treq follows it, and keeps what it sets."""
+        said = await self.ask("GET", "/cookie-moved")
+        assert (said["path"], said["cookies"]) == ("/found", {"flavour": "plain"})
+        assert (await self.ask("GET"))["cookies"] == {"flavour": "plain"}
 
     async def test_authentication(self) -> None:
         response = await self.client.get(self.echo.url("/private"))

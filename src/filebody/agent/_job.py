@@ -99,11 +99,12 @@ class Job:
         """The response at the end of all redirections."""
         previous: Response | None = None
         followed = 0
+        most = self._options.redirects or 0
         while True:
             response = await self._insist(request)
             if previous is not None:
                 response.setPreviousResponse(previous)
-            if not self._options.redirects or response.code not in CHANGES:
+            if not most or response.code not in CHANGES:
                 return response
             try:
                 next_request = redirected(
@@ -119,11 +120,11 @@ class Job:
                 return response
             followed += 1
             url = request.target.url
-            if followed > self._options.redirects:
+            if followed > most:
                 raise RedirectError(
                     url,
                     response.code,
-                    f"more than {self._options.redirects} redirections",
+                    f"more than {most} redirections",
                     response=response,
                 )
             if self._content is not None:

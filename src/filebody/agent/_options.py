@@ -133,6 +133,9 @@ class Options:
         digest: See `Digest`.
         retries: See `Retries`.
         redirects: How many redirections to follow; 0 hands the first one over as the response.
+            None is 0 for `UploadAgent.request`, as for every `IAgent`: treq and the like follow
+            redirections themselves, and take cookies out of each. It is 10 for what creates an
+            upload of `filebody.resumable`.
         rate_limit: How fast this upload may be, besides the agent's limit; None for no limit.
         on_progress: Called with a `Progress` while the body is sent, several times a second at
             most, and when all of it was acknowledged or the exchange ended.
@@ -145,7 +148,7 @@ class Options:
     expect: Expect = Expect.LARGE
     digest: Digest = Digest.NONE
     retries: Retries = Retries()
-    redirects: int = 10
+    redirects: int | None = None
     rate_limit: RateLimit | None = None
     on_progress: Callable[[Progress], object] | None = None
     on_informational: Callable[[Informational], object] | None = None

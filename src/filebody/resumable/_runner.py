@@ -48,6 +48,9 @@ from filebody.wire import (
 
 __all__ = ["Observer", "Runner"]
 
+# Of a request that creates an upload, if the caller does not say how many.
+_REDIRECTS = 10
+
 
 class Observer:
     """Hears what becomes of an upload; to be overridden."""
@@ -221,7 +224,7 @@ class Runner:
             timeouts=attrs.evolve(mine.timeouts, total_seconds=None),
             retries=Retries(limit=0),
             digest=Digest.NONE,  # of the whole it could be, not of a range
-            redirects=mine.redirects if send.kind in {Kind.CREATE, Kind.DISCOVER} else 0,
+            redirects=_redirects(mine) if send.kind in {Kind.CREATE, Kind.DISCOVER} else 0,
             on_progress=self._progressed(send) if send.has_content else None,
             on_informational=self._informational(send),
         )
@@ -312,3 +315,7 @@ def _status_of(response: Response) -> int:
             return earlier.code
         later, earlier = earlier, cast("Response | None", earlier.previousResponse)
     return response.code
+
+
+def _redirects(options: Options) -> int:
+    return _REDIRECTS if options.redirects is None else options.redirects
