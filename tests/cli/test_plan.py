@@ -124,3 +124,21 @@ def test_a_form_goes_to_the_url_as_it_is() -> None:
     )
     assert target.of(source.name).url == "http://h/up/?x"
     assert source.reads_stdin
+
+
+def test_files_of_an_option_go_first() -> None:
+    sources, target = plan(["b", "http://h/"], [], None, ["sub/c", "a"])
+    assert [target.of(source.name).url for source in sources] == [
+        "http://h/c",
+        "http://h/a",
+        "http://h/b",
+    ]
+
+
+def test_an_option_for_a_file_needs_a_url_too() -> None:
+    with pytest.raises(UsageError, match="URL"):
+        plan([], [], None, ["a"])
+    with pytest.raises(UsageError, match="with --form"):
+        plan(["http://h/"], [Part("a", "b")], None, ["c"])
+    with pytest.raises(UsageError, match="an argument is empty"):
+        plan(["http://h/"], [], None, [""])

@@ -122,7 +122,7 @@ def test_several_files(tmp_path: Path, large: Path) -> None:
         outcome = run("send", "--json", *files, url, cwd=tmp_path)
         assert outcome.code == 0
         assert [facts["bytes"] for facts in outcome.objects] == [SIZE, 5, SIZE]
-        assert "resumed_bytes" not in outcome.objects[1]
+        assert outcome.objects[1]["resumed_bytes"] == 0
         assert "resuming large" in outcome.error
         for name in files:
             assert (inbox / name).read_bytes() == (tmp_path / name).read_bytes()
@@ -249,7 +249,7 @@ class TestServersOfAllKinds:
             assert (outcome.code, outcome.err) == (0, "")
             assert [request.method for request in server.requests] == ["OPTIONS", "PUT"]
             assert server.targets == {"/a": large.read_bytes()}
-            assert "protocol" not in outcome.objects[0]
+            assert outcome.objects[0]["protocol"] is None
 
     def test_one_that_offers_nothing_and_is_asked_to(self, tmp_path: Path, large: Path) -> None:
         with ResumableServer() as server:

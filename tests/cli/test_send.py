@@ -105,14 +105,26 @@ def test_json(tmp_path: Path, inbox: tuple[Path, str]) -> None:
     sent, missing = outcome.objects
     assert 0 < sent.pop("seconds") < 60
     assert sent == {
+        "event": "sent",
         "source": "a b",
         "url": f"{url}a%20b",
         "status": 201,
+        "size": len(CONTENT),
         "bytes": len(CONTENT),
         "sha256": hashlib.sha256(CONTENT).hexdigest(),
         "verified": True,
+        "coding": None,
+        "encoded_bytes": None,
+        "protocol": None,
+        "resumed_bytes": 0,
+        "upload": None,
         "error": None,
+        "error_kind": None,
+        "exit_code": 0,
     }
+    assert missing.keys() == sent.keys() | {"seconds"}
+    assert (missing["event"], missing["error_kind"]) == ("failed", "unreadable")
+    assert (missing["exit_code"], missing["size"]) == (26, None)
     assert missing["status"] is None
     assert missing["sha256"] is None
     assert missing["bytes"] == 0

@@ -101,7 +101,16 @@ def test_cancelled(tmp_path: Path, begun: Begun) -> None:
     assert [one["upload"] for one in listed(tmp_path)] == begun.ids[1:]
     assert len(list(begun.inbox.glob(".filebody-uploads/*.part"))) == 1
     outcome = run("uploads", "cancel", *options, "--all", "--json", cwd=tmp_path)
-    assert outcome.objects == [{"upload": begun.ids[1], "url": begun.url + "b", "error": None}]
+    assert outcome.objects == [
+        {
+            "event": "cancelled",
+            "upload": begun.ids[1],
+            "url": begun.url + "b",
+            "error": None,
+            "error_kind": None,
+            "exit_code": 0,
+        }
+    ]
     assert list(begun.inbox.glob(".filebody-uploads/*")) == []
 
 

@@ -7,7 +7,7 @@ TYPE_CHECKING = False  # what is imported here is imported before Ctrl-C is take
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["is_json", "main"]
 
 # What the extra `cli` brings; a plain `pip install filebody` has none of it.
 _NEEDED = ("click", "rich", "OpenSSL", "service_identity")
@@ -26,17 +26,31 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     _end_quietly_when_interrupted()
     from importlib.util import find_spec  # noqa: PLC0415 - see above
 
-    missing = [name for name in _NEEDED if find_spec(name) is None]
-    if missing:
-        print(  # noqa: T201 - the room that prints, without what it prints with
-            f"filebody: the command needs {missing[0]}, which is not installed: "
-            "pip install 'filebody[cli]'",
-            file=sys.stderr,
-        )
-        return _USAGE
+    arguments = sys.argv[1:] if arguments is None else arguments
+    missing = next((name for name in _NEEDED if find_spec(name) is None), None)
+    if missing is not None:
+        return _tell_missing(missing, arguments)
     from filebody.cli._commands import run  # noqa: PLC0415 - it imports click
 
-    return run(sys.argv[1:] if arguments is None else arguments)
+    return run(arguments)
+
+
+def is_json(arguments: "Sequence[str]") -> bool:
+    """Whether the command line asks for JSON, even if it makes no sense otherwise."""
+    options = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in options
+
+
+def _tell_missing(package: str, arguments: "Sequence[str]") -> int:
+    """Tell of a missing package without what the command prints with."""
+    error = f"the command needs {package}, which is not installed: pip install 'filebody[cli]'"
+    print(f"filebody: {error}", file=sys.stderr)  # noqa: T201 - see above
+    if is_json(arguments):
+        import json  # noqa: PLC0415 - see above
+
+        facts = {"event": "error", "error": error, "error_kind": "usage", "exit_code": _USAGE}
+        print(json.dumps(facts))  # noqa: T201 - see above
+    return _USAGE
 
 
 def _end_quietly_when_interrupted() -> None:

@@ -10,6 +10,7 @@ import attrs
 from filebody.agent import UploadAgent
 from filebody.cli._course import check_unfinished
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
+from filebody.cli._facts import cancelled
 from filebody.cli._job import Job, Series
 from filebody.cli._options import SendOptions
 from filebody.cli._secrets import url_without_secrets
@@ -98,12 +99,13 @@ class Cancelling(Series):
             error = UsageError(f"cannot write to {self._store.directory}: {failure.strerror}")
         if error is not None:
             self._screen.error(f"cannot cancel {what}: {_reason(error)}")
+        code = ExitCode.OK if error is None else exit_code_of(error)
         if self._options.as_json:
-            said = None if error is None else one_line(_reason(error))
-            self._screen.out_json({"upload": checkpoint.id, "url": url, "error": said})
+            said = None if error is None else _reason(error)
+            self._screen.out_json(cancelled(checkpoint.id, url, said, code))
         elif error is None and not self._options.quiet:
             self._screen.out(one_line(f"cancelled {what}"))
-        return ExitCode.OK if error is None else exit_code_of(error)
+        return code
 
 
 class _Cancel(Job):

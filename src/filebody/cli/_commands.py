@@ -8,17 +8,20 @@ from collections.abc import Sequence
 
 import click
 
+from filebody.cli import is_json
 from filebody.cli._completion import install
 from filebody.cli._exit import ExitCode, exit_code_of
+from filebody.cli._facts import command_failed
 from filebody.cli._receive_command import receive
 from filebody.cli._send_command import send
 from filebody.cli._show import Screen
 from filebody.cli._try_command import try_files
 from filebody.cli._uploads_command import uploads
-from filebody.cli._words import one_line
 from filebody.errors import FilebodyError
 
 __all__ = ["run"]
+
+_INTERRUPTED = "interrupted before anything was sent"
 
 _EXAMPLES = """\b
 Examples:
@@ -79,25 +82,35 @@ _filebody.add_command(try_files)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command; whatever goes wrong becomes one line and an exit code."""
+    """Run the command; whatever goes wrong becomes one line, and one object with `--json`."""
     screen = Screen()
     install()
     try:
         result = _filebody.main(list(arguments), prog_name="filebody", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.OK
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else _path_of(arguments)
-        screen.error(f"{one_line(error.format_message()).rstrip('.')} (see {path} --help)")
-        return ExitCode.USAGE
-    except FilebodyError as error:
-        screen.error(str(error))
-        return exit_code_of(error)
-    except (KeyboardInterrupt, click.Abort):
-        screen.error("interrupted before anything was sent")
-        return 128 + signal.SIGINT
     except Exception as error:  # noqa: BLE001 - the last place where it can be told in a line
-        return _tell_bug(screen, error, arguments)
+        line, code = _told(error, arguments)
+    except KeyboardInterrupt:
+        line, code = _INTERRUPTED, 128 + signal.SIGINT
+    screen.error(line)
+    if is_json(arguments):
+        screen.out_json(command_failed(line, code))
+    return code
+
+
+def _told(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
+    """The line about an exception, and the exit code."""
+    match error:
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            path = context.command_path if context is not None else _path_of(arguments)
+            said = error.format_message().rstrip(".")
+            return f"{said} (see {path} --help)", ExitCode.USAGE
+        case FilebodyError():
+            return str(error), exit_code_of(error)
+        case click.Abort():
+            return _INTERRUPTED, 128 + signal.SIGINT
+    return _told_bug(error, arguments), ExitCode.BUG
 
 
 def _path_of(arguments: Sequence[str]) -> str:
@@ -106,13 +119,12 @@ def _path_of(arguments: Sequence[str]) -> str:
     return " ".join(["filebody", *commands])
 
 
-def _tell_bug(screen: Screen, error: Exception, arguments: Sequence[str]) -> int:
+def _told_bug(error: Exception, arguments: Sequence[str]) -> str:
     from importlib.metadata import version  # noqa: PLC0415 - takes longer than all of --help
 
     if "--debug" in arguments:
         sys.excepthook(type(error), error, error.__traceback__)
-    screen.error(
+    return (
         f"a fault in filebody {version('filebody')}: {type(error).__name__}: "
         f"{error}; run the same with --debug for what to report"
     )
-    return ExitCode.BUG

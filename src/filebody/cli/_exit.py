@@ -14,7 +14,7 @@ from filebody.errors import (
     WrongOffset,
 )
 
-__all__ = ["ExitCode", "Interrupted", "exit_code_of"]
+__all__ = ["ExitCode", "Interrupted", "exit_code_of", "kind_of"]
 
 
 class ExitCode(enum.IntEnum):
@@ -64,3 +64,10 @@ def exit_code_of(error: Exception) -> int:
         if isinstance(error, kind):
             return code
     return ExitCode.BUG
+
+
+def kind_of(code: int) -> str | None:
+    """The word for an exit code in JSON; None for success."""
+    if code == ExitCode.OK:
+        return None
+    return "interrupted" if code > 128 else ExitCode(code).name.lower()

@@ -111,7 +111,7 @@ def send_options(given: Mapping[str, Any], *, warn: Callable[[str], None]) -> Se
         UsageError: They make no sense, alone or together.
     """
     parts = [parse_part(text) for text in given["form"]]
-    sources, target = plan(given["arguments"], parts, given["name"])
+    sources, target = plan(given["arguments"], parts, given["name"], given["files"])
     return _options(given, sources, target, warn)
 
 

@@ -17,7 +17,7 @@ __all__ = ["name_sources", "plan", "plan_trial", "split_arguments"]
 
 
 def plan(
-    arguments: Sequence[str], parts: Sequence[Part], name: str | None
+    arguments: Sequence[str], parts: Sequence[Part], name: str | None, files: Sequence[str] = ()
 ) -> tuple[list[Source], Target]:
     """Find out what to send, and where to.
 
@@ -25,6 +25,7 @@ def plan(
         arguments: Paths, or `-`, and the URL.
         parts: Of a form, which is sent in place of files.
         name: The last segment of the URL, in place of the file's name.
+        files: More paths, which are sent first.
 
     Returns:
         The sources, each with a name if the URL lacks one, and the URL.
@@ -32,11 +33,14 @@ def plan(
     Raises:
         UsageError: The arguments make no sense; the message says what would.
     """
-    if not arguments and not parts:
+    if not arguments and not parts and not files:
         raise UsageError("nothing to send: name a file, or - for the standard input, and the URL")
     if parts and arguments and is_source(arguments[-1]):
         raise _not_in_form(arguments[-1])
     paths, target = split_arguments(arguments)
+    if "" in files:
+        raise UsageError(EMPTY)
+    paths = [*files, *paths]
     if parts:
         return [_form(parts, paths, name)], target
     if not paths:

@@ -23,6 +23,7 @@ from filebody.cli._course import (
 )
 from filebody.cli._exchange import Exchange
 from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
+from filebody.cli._facts import command_failed
 from filebody.cli._job import Series
 from filebody.cli._load import Load, Reached
 from filebody.cli._messages import failure_line
@@ -119,7 +120,10 @@ class Sending(Series):
         self._show.summarize(results, planned=len(items), seconds=time.monotonic() - started)
         if self._stop is not None:
             if not results or results[-1].code != exit_code_of(self._stop):
-                self._screen.error("interrupted between two files; none was cut off")
+                error = "interrupted between two files; none was cut off"
+                self._screen.error(error)
+                if options.as_json:
+                    self._screen.out_json(command_failed(error, exit_code_of(self._stop)))
             return exit_code_of(self._stop)
         return next((result.code for result in results if result.code), ExitCode.OK)
 

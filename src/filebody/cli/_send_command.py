@@ -58,6 +58,16 @@ A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
 )
 @click.argument("arguments", nargs=-1, metavar="SOURCE... URL", shell_complete=_completion.sources)
 @option(
+    "-T",
+    "--upload-file",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    section=CONTENT,
+    shell_complete=_completion.files,
+    help="Another way to name a SOURCE, as for curl; can be repeated.",
+)
+@option(
     "-F",
     "--form",
     multiple=True,

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import attrs
 
+from filebody.cli._facts import file_ended
 from filebody.cli._secrets import url_without_secrets
-from filebody.cli._words import one_line, rate, size, span, unicode
+from filebody.cli._words import one_line, rate, size, span
 from filebody.progress import Progress
 
 if TYPE_CHECKING:  # neither is needed for help
@@ -180,7 +181,7 @@ class Show:
         if result.error is not None:
             self._screen.error(result.error)
         if self._as_json:
-            self._screen.out_json(_facts(result))
+            self._screen.out_json(file_ended(result))
         elif result.error is None and not self._quiet:
             self._screen.out(_sent_line(result), _GREEN)
 
@@ -214,26 +215,3 @@ def _sent_line(result: Result) -> str:
         words += f", as {size(reached.encoded_bytes)} of {reached.coding}"
     ending = ", digest verified" if result.verified else ""
     return one_line(f"sent {result.shown} to {result.place}: {words}{ending}")
-
-
-def _facts(result: Result) -> dict[str, object]:
-    reached = result.reached
-    facts: dict[str, object] = {
-        "source": unicode(result.source),
-        "url": result.url,
-        "status": result.status,
-        "bytes": reached.sent_bytes,
-        "seconds": round(result.seconds, 6),
-        "sha256": reached.sha256.hex() if reached.sha256 is not None else None,
-        "verified": result.verified,
-        "error": result.error,
-    }
-    if reached.coding is not None:
-        facts |= {"coding": reached.coding, "encoded_bytes": reached.encoded_bytes}
-    if reached.protocol is not None:
-        facts |= {
-            "protocol": reached.protocol,
-            "resumed_bytes": reached.resumed_bytes,
-            "upload": reached.upload_id,
-        }
-    return facts

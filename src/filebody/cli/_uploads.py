@@ -180,6 +180,7 @@ def _ago(checkpoint: Checkpoint) -> str:
 
 def _facts(checkpoint: Checkpoint, trouble: str) -> dict[str, object]:
     return {
+        "event": "upload",
         "upload": checkpoint.id,
         "source": unicode(checkpoint.source),
         "url": url_without_secrets(checkpoint.url),
