@@ -63,6 +63,14 @@ def test_silent_connections_give_way_beyond_the_last_place(tmp_path: Path) -> No
         assert eventually(lambda: is_served(receiver), 5)
 
 
+def test_silent_bodies_give_way_beyond_the_last_place(tmp_path: Path) -> None:
+    with ReceiverProcess(tmp_path, max_connections=5) as receiver, contextlib.ExitStack() as stack:
+        for number in range(5 + 100):
+            wire = stack.enter_context(Wire(receiver.address))
+            wire.send(head("PUT", f"/{number}", "Content-Length: 1000"))
+        assert eventually(lambda: is_served(receiver), 8)
+
+
 def test_the_next_request_waits_until_the_answer_is_out(tmp_path: Path) -> None:
     with ReceiverProcess(tmp_path, idle_timeout_seconds=1) as receiver:
         for number in range(100):

@@ -6,7 +6,7 @@ import random
 import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -48,7 +48,7 @@ def answer_to(address: tuple[str, int], head: bytes) -> bytes:
     ],
     ids=["plain", "any origin", "token", "public"],
 )
-def test_every_head_is_answered(tmp_path: Path, settings: dict[str, object]) -> None:
+def test_every_head_is_answered(tmp_path: Path, settings: dict[str, Any]) -> None:
     with ReceiverProcess(tmp_path, max_size=1000, **settings) as receiver:
 
         def run(number: int) -> None:

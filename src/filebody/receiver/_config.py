@@ -70,9 +70,9 @@ class ReceiverConfig:
         idle_timeout_seconds: How long a client may keep the receiver waiting for a byte; also how
             long it may take for a whole request head.
         max_header_bytes: The longest request head, or trailer section, in bytes.
-        max_connections: How many connections are served at a time; further ones get 503, unless one
-            that is idle, or has been slower than 1 KiB/s for longer than the idle timeout, can give
-            way.
+        max_connections: How many connections are served at a time; further ones get 503, unless
+            some can give way: that are idle, that sent nothing of a body for five seconds, or that
+            were slower than 1 KiB/s for longer than the idle timeout.
         max_memory: How much memory clients can make the receiver hold all together, in bytes, for
             heads, queues, decoders and responses that wait.
         grace_seconds: How long running transfers may go on after `Receiver.stop`.

@@ -39,8 +39,9 @@ _TURN_SECONDS: Final = 0.005
 # Where all places are taken, a connection can be spared that took so long with a head or with
 # taking a refusal, ...
 _SLOW_SECONDS: Final = 1.0
-# ... sent nothing of a body, or took nothing, for so long, ...
-_STALLED_SECONDS: Final = 10.0
+# ... sent nothing of a body, or took nothing, for so long (_SLOW_SECONDS if there is no place even
+# for a refusal), ...
+_STALLED_SECONDS: Final = 5.0
 # ... or was slower than this for longer than the idle timeout.
 _SLOW_BYTES_PER_SECOND: Final = 1024
 
@@ -135,8 +136,8 @@ class Connection(ConnectionLine):
         each connection would keep all others out for ever.
 
         Returns:
-            A class, where 0 is spared first, and the seconds for which the client was silent; None
-            where it cannot be spared.
+            A class, where 0 is spared first and 4 only in need, and the seconds for which the
+            client was silent; None where it cannot be spared.
         """
         if self._is_leaving or not (self.pace.is_waiting or self._phase is Phase.BODY):
             return None
@@ -149,8 +150,9 @@ class Connection(ConnectionLine):
         if self._phase is Phase.HEAD:
             return (2, stalled) if stalled > _SLOW_SECONDS else None
         is_slow = waited > idle_timeout and self._moved_bytes < waited * _SLOW_BYTES_PER_SECOND
-        is_stalled = stalled > min(_STALLED_SECONDS, idle_timeout)
-        return (3, stalled) if is_slow or is_stalled else None
+        if is_slow or stalled > min(_STALLED_SECONDS, idle_timeout):
+            return (3, stalled)
+        return (4, stalled) if stalled > _SLOW_SECONDS else None
 
     def give_way(self) -> None:
         """Leave, to make room for a client that finds every place taken."""

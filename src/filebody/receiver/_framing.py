@@ -138,6 +138,11 @@ class Framing:
         while self._unread:
             self._buffer += self._unread.popleft()
 
+    def discard(self) -> None:
+        """Forget what has come and was not read: no request will be read any more."""
+        self._buffer.clear()
+        self._unread.clear()
+
     def count(self, size_bytes: int) -> None:
         """Take note of bytes of a counted body that were read elsewhere."""
         if self._left is not None:

@@ -226,6 +226,7 @@ class ConnectionLine(Protocol):
             self._close()
         else:
             self._phase = Phase.LINGERING
+            self._framing.discard()
             self._outbox.finish()
             self.pace.linger()
 

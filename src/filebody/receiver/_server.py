@@ -40,8 +40,6 @@ _log = Logger()
 _BACKLOG = 1024
 # So many connections more than are served get a 503; further ones are closed without a word.
 _SURPLUS = 100
-# How long a connection must have been silent to give way to another one.
-_IDLE_SECONDS = 0.25
 
 
 class Receiver:
@@ -239,10 +237,9 @@ class _Factory(ServerFactory):
         site = self._site
         most = site.config.max_connections
         if site.busy >= most:
-            site.make_room(least_idle_seconds=_IDLE_SECONDS)
+            site.make_room(in_need=False)
         if site.busy >= most + _SURPLUS:
-            # There is no place even for a refusal: then nobody may be idle.
-            site.make_room(least_idle_seconds=0)
+            site.make_room(in_need=True)
         if site.busy >= most + _SURPLUS:
             return None
         return Connection(site, exchange_for, is_surplus=site.busy >= most)

@@ -31,6 +31,10 @@ _log = Logger()
 
 # Of all places, the part that idle connections give up at once.
 _AT_ONCE = 32
+# How long a connection must have been silent to give way to another one.
+_IDLE_SECONDS = 0.25
+# The class of connections that give way only in need.
+_IN_NEED = 4
 _LOOK_AGAIN_SECONDS = 0.05
 
 
@@ -121,14 +125,15 @@ class Site:
         """How many connections take a place."""
         return len(self.connections) - self.leaving
 
-    def make_room(self, *, least_idle_seconds: float) -> None:
+    def make_room(self, *, in_need: bool) -> None:
         """Let connections that are idle, or too slow, give way to others.
 
         Args:
-            least_idle_seconds: How long a client must have been silent to count as idle.
+            in_need: Whether there is no place even for a refusal: then nobody may be idle, and
+                whoever was silent for a second is too slow.
         """
         now = self.clock.seconds()
-        if now < self._no_room_until:
+        if now < self._no_room_until and not in_need:
             return  # nothing was found a moment ago, and looking costs
         most = self.config.max_connections
         found = sorted(
@@ -139,11 +144,12 @@ class Site:
             ),
             key=lambda one: (one[0][0], -one[0][1]),
         )
-        idle = [one for (kind, seconds), one in found if not kind and seconds >= least_idle_seconds]
+        least_seconds = 0.0 if in_need else _IDLE_SECONDS
+        idle = [one for (kind, seconds), one in found if not kind and seconds >= least_seconds]
         # Idle ones cost nothing: several at once, so that not every client has to look again.
         spared = idle[: max(self.busy - most + 1, most // _AT_ONCE)]
         for (kind, _), connection in found:
-            if kind and self.busy - len(spared) >= most:
+            if 0 < kind < (_IN_NEED + in_need) and self.busy - len(spared) >= most:
                 spared.append(connection)
         for connection in spared:
             connection.give_way()
