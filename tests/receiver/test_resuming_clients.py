@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import httpx
 import pytest
 from tusclient.client import TusClient
+from tusclient.exceptions import TusCommunicationError
 
 from tests.peers.content import sha256_of, write_file
 from tests.programs import NODE, require_npm_package, require_program
@@ -183,3 +184,21 @@ def test_tus_js_client_goes_on(shared: ReceiverProcess, source: Path, protocol: 
 def test_tus_js_client_in_parallel(shared: ReceiverProcess, source: Path) -> None:
     tus_js(shared, source, "parallel.bin", parallelUploads=4, chunkSize=1_000_000)
     check_stored(shared, "parallel.bin")
+
+
+@pytest.mark.peer
+def test_tus_js_client_gives_up_at_a_taken_name(receiver: ReceiverProcess, source: Path) -> None:
+    (receiver.directory / "taken.bin").touch()
+    with pytest.raises(AssertionError, match="422"):
+        tus_js(receiver, source, "taken.bin", retryDelays=[0, 0, 0])
+    assert [event["status"] for event in receiver.events] == [422]
+
+
+def test_tuspy_gives_up_at_a_taken_name(receiver: ReceiverProcess, stream: BinaryIO) -> None:
+    (receiver.directory / "taken.bin").touch()
+    uploader = TusClient(receiver.url + "taken.bin").uploader(
+        file_stream=stream, chunk_size=SIZE, retries=3, retry_delay=0
+    )
+    with pytest.raises(TusCommunicationError, match="422"):
+        uploader.upload()
+    assert [event["status"] for event in receiver.events] == [422]

@@ -278,9 +278,13 @@ def test_a_link_in_the_place_of_the_directory_leads_nowhere(
 
 
 def test_more_than_the_disk_has_is_refused_early(store: Store, directory: Path) -> None:
+    disk = os.statvfs(directory)
     with pytest.raises(Refusal, match="bytes are free") as refusal:
-        store.begin(("a",), length=1 << 60)
+        store.begin(("a",), length=disk.f_bavail * disk.f_frsize + (64 << 20))
     assert status_of(refusal) == 507
+    with pytest.raises(Refusal, match="on a disk of") as refusal:
+        store.begin(("a",), length=1 << 60)
+    assert status_of(refusal) == 413
     assert names(directory) == [path.name for path in directory.iterdir()]
 
 

@@ -331,7 +331,7 @@ def test_concatenation(shared: ReceiverProcess, form: str) -> None:
 def test_what_cannot_be_joined(shared: ReceiverProcess) -> None:
     part = tus_create(shared, 3, "/", "Upload-Concat: partial")
     other = tus_create(shared, 3, "/other")
-    for parts, status in ((part, 409), (f"{other} {part}", 400), (other, 400)):
+    for parts, status in ((part, 422), (f"{other} {part}", 400), (other, 400)):
         answer = ask(shared, "POST", "/x", TUS, f"Upload-Concat: final;{parts}", body=b"")
         assert answer.status == status
     for path in (part, other):
@@ -351,10 +351,10 @@ def test_a_name_that_is_taken(receiver: ReceiverProcess) -> None:
     paths = [tus_create(receiver, 11, "/one") for _ in range(2)]
     assert tus_append(receiver, paths[0], 0, HELLO).status == 204
     assert tus_append(receiver, paths[1], 0, HELLO[:5]).status == 204
-    assert tus_append(receiver, paths[1], 5, HELLO[5:]).status == 409
+    assert tus_append(receiver, paths[1], 5, HELLO[5:]).status == 422
     # It could never end well.
     assert tus_head(receiver, paths[1]).status == 404
-    assert ask(receiver, "POST", "/one", TUS, "Upload-Length: 1", body=b"").status == 409
+    assert ask(receiver, "POST", "/one", TUS, "Upload-Length: 1", body=b"").status == 422
     assert not leftovers(receiver)
 
 

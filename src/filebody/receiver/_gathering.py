@@ -77,7 +77,7 @@ class _Joined:
         # What was appended before a kill may not be on the disk yet.
         os.fsync(descriptor)
         self._prefix = shelf.prefix(upload_id)
-        self._prefix.digest(descriptor, self.offset)
+        self._prefix.digest(descriptor, self.offset, shelf.check_open)
 
     def add(self, piece: Piece) -> None:
         """Append what is missing of the next part, and remove that part's bytes."""
@@ -93,6 +93,7 @@ class _Joined:
     def _append(self, source: int, start: int) -> None:
         freed = 0
         while self.offset < self._stop:
+            self._shelf.check_open()
             self._copy(source, start, min(self._stop, self.offset + _TWICE_BYTES))
             os.fsync(self._descriptor)
             if self.offset < self._stop:

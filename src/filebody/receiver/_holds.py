@@ -23,10 +23,13 @@ class Hold:
 
     Attributes:
         granted: Fires with this object when no earlier claim is left.
+        is_concluding: Whether all bytes are there and the file is being stored, which may take as
+            long as reading it. Set by the holder.
     """
 
     def __init__(self, upload_id: str, evict: Callable[[], None]) -> None:
         self.granted: Deferred[Hold] = Deferred()
+        self.is_concluding = False
         self._upload_id = upload_id
         self._evict = evict
 
@@ -65,6 +68,11 @@ class Holds:
             del self._claims[hold._upload_id]  # noqa: SLF001 - as in `take`
         elif not claims[0].granted.called:
             claims[0].granted.callback(claims[0])
+
+    def is_concluding(self, upload_id: str) -> bool:
+        """Say whether the file of an upload is being stored just now."""
+        claims = self._claims.get(upload_id, [])
+        return any(claim.is_concluding for claim in claims[:1])
 
     def held(self) -> Sequence[str]:
         """The uploads that are claimed now."""

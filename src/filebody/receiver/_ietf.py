@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Final
 import attrs
 
 from filebody.receiver._digest import SUPPORTED, requested
-from filebody.receiver._manner import Append, Create, Reply, location_of, state_fields
+from filebody.receiver._manner import (
+    Append,
+    Create,
+    Reply,
+    final_refusal,
+    location_of,
+    state_fields,
+)
 from filebody.receiver._names import Name, Target, fault_of
 from filebody.receiver._record import Ending, Kind, Record
 from filebody.receiver._refusal import Refusal
@@ -227,6 +234,10 @@ class Ietf:
             fields.append((Field.UPLOAD_LENGTH, str(state.record.length)))
         return 204, fields, b""
 
+    def concluding(self, state: State) -> Reply:
+        """See `Manner`."""
+        return self.looked(state)
+
     def checksum_wrong(self, refusal: WrongChecksum, state: State) -> Refusal:
         """See `Manner`."""
         fields = [
@@ -237,7 +248,8 @@ class Ietf:
 
     def not_stored(self, refusal: Refusal) -> Refusal:
         """See `Manner`."""
-        ended = (Field.UPLOAD_COMPLETE, format_bool(refusal.status < 500))
+        has_ended = refusal.status < 500 and refusal.status != 403
+        ended = (Field.UPLOAD_COMPLETE, format_bool(has_ended))
         return Refusal(refusal.status, refusal.reason, [*refusal.fields, ended])
 
     def _stored(self, state: State, ending: Ending) -> Reply:
@@ -266,7 +278,7 @@ class Ietf:
     def refused(self, refusal: Refusal) -> Refusal:
         """See `Manner`."""
         if refusal.status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return refusal
+            return final_refusal(refusal)
         # Section 4.1.4: the limits that were exceeded are told.
         limits = format_limits(UploadLimits(max_size=self.max_size), self.dialect)
         return Refusal(413, refusal.reason, [*refusal.fields, (Field.UPLOAD_LIMIT, limits)])

@@ -79,7 +79,7 @@ def finished(shelf: Shelf, upload_id: str) -> State:
     try:
         return complete(shelf, gather(shelf, state))
     except Refusal as refusal:
-        if refusal.status < 500:
+        if refusal.status < 500 and refusal.status != 403:
             _abandon(shelf, state)
         raise
 

@@ -12,22 +12,25 @@ import attrs
 
 from filebody.receiver._digest import repr_digest
 from filebody.receiver._names import Target
+from filebody.receiver._refusal import Refusal
+from filebody.wire import Field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from filebody.receiver._part import WrongChecksum
     from filebody.receiver._record import Record
-    from filebody.receiver._refusal import Refusal
     from filebody.receiver._responses import Fields
     from filebody.receiver._shelf import State
 
 __all__ = [
+    "NOT_STORABLE",
     "UPLOADS_PATH",
     "Append",
     "Create",
     "Manner",
     "Reply",
+    "final_refusal",
     "location_of",
     "state_fields",
 ]
@@ -36,6 +39,10 @@ __all__ = [
 UPLOADS_PATH: Final = "/.uploads/"
 
 Reply = tuple[int, "Fields", bytes]
+
+# In both protocols, 409 is for an offset that is not the upload's, and clients ask and try again.
+# A name that is taken, or a directory in the way, stays so.
+NOT_STORABLE: Final = 422
 
 
 @attrs.frozen(kw_only=True)
@@ -116,6 +123,13 @@ class Manner(Protocol):
     def looked(self, state: State) -> Reply:
         """Answer the question how an upload stands."""
 
+    def concluding(self, state: State) -> Reply:
+        """Answer that question while all bytes are there and the file is being stored.
+
+        Raises:
+            Refusal: The protocol has no word for that but "later".
+        """
+
     def checksum_wrong(self, refusal: WrongChecksum, state: State) -> Refusal:
         """Say that a request was not what it promised."""
 
@@ -124,6 +138,14 @@ class Manner(Protocol):
 
     def refused(self, refusal: Refusal) -> Refusal:
         """Say no in this manner."""
+
+
+def final_refusal(refusal: Refusal, statuses: Collection[int] = (409,)) -> Refusal:
+    """Give a refusal the status that clients take for final, if it is about no offset."""
+    is_of_offset = any(name == Field.UPLOAD_OFFSET for name, _ in refusal.fields)
+    if refusal.status not in statuses or is_of_offset:
+        return refusal
+    return Refusal(NOT_STORABLE, refusal.reason, refusal.fields, problem=refusal.problem)
 
 
 def location_of(state: State) -> str:

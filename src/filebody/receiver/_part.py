@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 
     from filebody.receiver._shelf import Shelf, State
 
-__all__ = ["Part", "WrongChecksum", "complete", "recovered"]
+__all__ = ["Part", "WrongChecksum", "complete", "is_long", "recovered"]
 
 _REREAD_BYTES: Final = 1024 * 1024
+# As much is read in a moment.
+_SHORT_BYTES: Final = 16 * 1024 * 1024
 # Where uploads are synced, so much at once within one request.
 _SYNC_BYTES: Final = 64 * 1024 * 1024
 
@@ -214,6 +216,13 @@ class Part:
             self._descriptor = -1
 
 
+def is_long(shelf: Shelf, state: State) -> bool:
+    """Say whether `complete` will have to read much of the file."""
+    missing = state.offset - shelf.prefix(state.upload_id).size_bytes
+    is_reread = bool(state.record.promised.keys() - {"sha-256"})
+    return (state.offset if is_reread else missing) > _SHORT_BYTES
+
+
 def complete(shelf: Shelf, state: State) -> State:
     """Give an upload that has all its bytes its name.
 
@@ -222,13 +231,14 @@ def complete(shelf: Shelf, state: State) -> State:
 
     Raises:
         Refusal: 400 where it is not what was promised, 409 or 412 where its name was taken: then
-            the upload is gone. 500, 503 or 507 where the disk fails: then it can be tried again.
+            the upload is gone. 403, 500, 503 or 507 where the disk fails: then it stays.
     """
     try:
         with translated(state.record.name):
             return _completed(shelf, state)
     except Refusal as refusal:
-        if refusal.status < 500:
+        # Permissions can be given, and then the upload goes on.
+        if refusal.status < 500 and refusal.status != 403:
             shelf.remove(state.upload_id)
         raise
 
@@ -239,9 +249,9 @@ def _completed(shelf: Shelf, state: State) -> State:
     try:
         exclude_others(descriptor)
         os.ftruncate(descriptor, state.offset)
-        sha256 = shelf.prefix(upload_id).digest(descriptor, state.offset)
+        sha256 = shelf.prefix(upload_id).digest(descriptor, state.offset, shelf.check_open)
         for algorithm, promised in record.promised.items():
-            found = sha256 if algorithm == "sha-256" else _reread(descriptor, algorithm)
+            found = sha256 if algorithm == "sha-256" else _reread(shelf, descriptor, algorithm)
             if not hmac.compare_digest(bytes.fromhex(promised), found):
                 raise Refusal(
                     400,
@@ -264,7 +274,9 @@ def _completed(shelf: Shelf, state: State) -> State:
 
 def _ended(shelf: Shelf, state: State, ending: Ending) -> State:
     record = attrs.evolve(state.record, length=ending.size_bytes, ending=ending)
-    shelf.save(state.upload_id, record)
+    # The file has its name. Where this cannot be written down, its inode tells the same.
+    with contextlib.suppress(OSError):
+        shelf.save(state.upload_id, record)
     shelf.release(state.upload_id)
     return attrs.evolve(state, record=record, offset=ending.size_bytes, is_new=True)
 
@@ -285,10 +297,11 @@ def recovered(shelf: Shelf, upload_id: str) -> State:
     return complete(shelf, state)
 
 
-def _reread(descriptor: int, algorithm: str) -> bytes:
+def _reread(shelf: Shelf, descriptor: int, algorithm: str) -> bytes:
     running = hashlib.new(algorithm.replace("-", ""))
     offset = 0
     while piece := os.pread(descriptor, _REREAD_BYTES, offset):
+        shelf.check_open()
         running.update(piece)
         offset += len(piece)
     return running.digest()

@@ -74,22 +74,24 @@ class Placement:
         """Check that there is room for so many bytes; nothing is kept free for them.
 
         Raises:
-            Refusal: 507.
+            Refusal: 413 for more than the whole disk has, else 507.
         """
-        free = self._free_bytes()
-        if length is not None and free is not None and length > free:
+        free, total = self._disk_bytes()
+        if length is not None and total and length > total:
+            raise Refusal(413, f"{length} bytes do not fit on a disk of {total} bytes")
+        if length is not None and total and length > free:
             raise Refusal(507, f"{length} bytes do not fit: {free} bytes are free on the disk")
 
     def has_room(self, size_bytes: int) -> bool:
         """Say whether so many bytes fit on the disk, and a little more than nothing is free."""
-        free = self._free_bytes()
-        return free is None or max(size_bytes, _LEAST_BYTES) <= free
+        free, total = self._disk_bytes()
+        return not total or max(size_bytes, _LEAST_BYTES) <= free
 
-    def _free_bytes(self) -> int | None:
+    def _disk_bytes(self) -> tuple[int, int]:
+        """Tell how many bytes are free, and how many there are; 0 of 0 where nobody can tell."""
         with self._root.opened() as root:
             disk = os.fstatvfs(root)
-        # Some file systems say 0 of 0 blocks where they mean that they cannot tell.
-        return disk.f_bavail * disk.f_frsize if disk.f_blocks else None
+        return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
     def inode_of(self, name: Name) -> int | None:
         """The inode of what has this name; None if nothing has."""

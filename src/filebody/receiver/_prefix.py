@@ -12,13 +12,14 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from hashlib import _Hash
 
 __all__ = ["Prefix"]
 
 _READ_BYTES: Final = 1024 * 1024
 # One visit to a worker thread: others wait for their turn.
-_VISIT_BYTES: Final = 128 * 1024 * 1024
+_VISIT_BYTES: Final = 32 * 1024 * 1024
 
 
 class Prefix:
@@ -57,9 +58,18 @@ class Prefix:
                 self.size_bytes += len(piece)
         return self.size_bytes < end
 
-    def digest(self, descriptor: int, end: int) -> bytes:
-        """Give the digest of the first `end` bytes, reading what is missing."""
+    def digest(
+        self, descriptor: int, end: int, check_open: Callable[[], None] = lambda: None
+    ) -> bytes:
+        """Give the digest of the first `end` bytes, reading what is missing.
+
+        Args:
+            descriptor: The file.
+            end: How many bytes.
+            check_open: Called now and then; what it raises ends this, and nothing is lost.
+        """
         while self.catch_up(descriptor, end):
+            check_open()
             if os.fstat(descriptor).st_size < end:
                 raise OSError(f"the file ends before byte {end}")
         return self._running.digest()

@@ -16,9 +16,10 @@ from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from filebody.receiver._events import Interrupted, Stored
+from filebody.receiver._conclusion import recover, tell_stored
+from filebody.receiver._events import Interrupted
 from filebody.receiver._manner import Append, Create
-from filebody.receiver._part import Part, WrongChecksum, complete, recovered
+from filebody.receiver._part import Part, WrongChecksum, complete, is_long
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._shelf import State
 from filebody.receiver._writer import Writer
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from filebody.receiver._exchange import Line
     from filebody.receiver._holds import Hold
     from filebody.receiver._manner import Manner, Reply
-    from filebody.receiver._site import Site
 
-__all__ = ["Errand", "Resumption", "tell_stored"]
+__all__ = ["Errand", "Resumption"]
 
 _log = Logger()
 
@@ -93,7 +93,10 @@ class Resumption:
             return
         self._is_whole = True
         self._line.work()
+        if self._hold is not None:
+            self._hold.is_concluding = True
         settling = self._writer.finish(partial(self._settle, self._part, checks))
+        settling.addCallback(self._conclude)
         settling.addCallbacks(self._settled, self._failed).addErrback(self._line.fail)
 
     def lost(self, reason: str) -> None:
@@ -123,16 +126,17 @@ class Resumption:
             return part
         self._hold = site.holds.take(ask.upload_id, self._evicted)
         await self._hold.granted
-        return await site.workers.run(self._look, ask)
+        return await site.workers.run(
+            self._look, ask, await recover(site, self._hold, ask.upload_id)
+        )
 
     def _make(self, create: Create) -> Part:
         # In a worker thread.
         return self._open(self._site.shelf.create(create.record))
 
-    def _look(self, append: Append) -> Part | State:
+    def _look(self, append: Append, state: State) -> Part | State:
         # In a worker thread.
         shelf = self._site.shelf
-        state = recovered(shelf, append.upload_id)
         record = self._manner.check(append, state)
         if record != state.record:
             shelf.reserve(state.upload_id, record.length or 0)
@@ -217,17 +221,30 @@ class Resumption:
     # --- the end -------------------------------------------------------------------------------
 
     def _settle(self, part: Part, checks: Mapping[str, bytes]) -> State:
-        # In a worker thread.
+        # In a worker thread. The file is stored here too, if it need not be read for that.
         shelf, before = self._site.shelf, part.state
         try:
             part.settle(checks)
         except WrongChecksum as refusal:
             raise self._manner.checksum_wrong(refusal, before) from refusal
         state = shelf.state(before.upload_id)
-        if not self._manner.is_complete(state, self._ask.completes) or not state.record.name:
+        if not self._is_complete(state) or is_long(shelf, state):
             return state
+        return self._complete(state)
+
+    def _conclude(self, state: State) -> State | Deferred[State]:
+        if state.record.is_stored or not self._is_complete(state):
+            return state
+        return self._site.workers.run_long(self._complete, state)
+
+    def _is_complete(self, state: State) -> bool:
+        is_complete = self._manner.is_complete(state, self._ask.completes)
+        return is_complete and bool(state.record.name)
+
+    def _complete(self, state: State) -> State:
+        # In a worker thread.
         try:
-            return complete(shelf, state)
+            return complete(self._site.shelf, state)
         except Refusal as refusal:
             raise self._manner.not_stored(refusal) from refusal
 
@@ -275,6 +292,8 @@ class Errand:
         upload_ids: The uploads that it is about.
         call: Does it, in a worker thread.
         answer: Makes the response of what `call` returned; on the reactor.
+        refused: Words a refusal.
+        is_long: Whether it may read or copy whole files.
     """
 
     def __init__(
@@ -283,11 +302,16 @@ class Errand:
         upload_ids: Sequence[str],
         call: Callable[[], Any],
         answer: Callable[[Any], Reply],
+        *,
+        refused: Callable[[Refusal], Refusal],
+        is_long: bool = False,
     ) -> None:
         self._line = line
         self._site = line.site
         self._call = call
         self._answer = answer
+        self._refused = refused
+        self._is_long = is_long
         # Always in the same order: two that want the same ones do not wait for each other.
         self._wanted = sorted(set(upload_ids))
         self._holds: list[Hold] = []
@@ -310,7 +334,11 @@ class Errand:
         for upload_id in self._wanted:
             self._holds.append(self._site.holds.take(upload_id, lambda: None))
             await self._holds[-1].granted
-        return await self._site.workers.run(self._call)
+        if not self._is_long:
+            return await self._site.workers.run(self._call)
+        for hold in self._holds:
+            hold.is_concluding = True
+        return await self._site.workers.run_long(self._call)
 
     def _done(self, result: Any) -> None:
         self._let_go()
@@ -321,26 +349,10 @@ class Errand:
 
     def _failed(self, failure: Failure) -> None:
         self._let_go()
+        if isinstance(failure.value, Refusal):
+            failure = Failure(self._refused(failure.value))
         self._line.fail(failure)
 
     def _let_go(self) -> None:
         for hold in self._holds:
             self._site.holds.release(hold)
-
-
-def tell_stored(site: Site, state: State, *, peer: str, began: float) -> None:
-    """Tell the receiver's owner of a file, if it has got its name just now."""
-    ending = state.record.ending
-    if ending is None or not state.is_new:
-        return
-    site.tell(
-        Stored(
-            path=site.store.directory.joinpath(*state.record.name),
-            name="/".join(state.record.name),
-            size_bytes=ending.size_bytes,
-            sha256=ending.sha256,
-            replaced=ending.replaced,
-            seconds=site.clock.seconds() - began,
-            peer=peer,
-        )
-    )

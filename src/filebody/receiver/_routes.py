@@ -6,13 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from filebody.receiver import _ietf, _tus
+from filebody.receiver._conclusion import Question
 from filebody.receiver._cors import cors_fields
 from filebody.receiver._download import Download
 from filebody.receiver._joining import forget, identifier_of, join
 from filebody.receiver._manner import Create, Manner
 from filebody.receiver._names import parse_target
 from filebody.receiver._options import Options
-from filebody.receiver._part import recovered
 from filebody.receiver._references import upload_id_in
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import (
@@ -121,17 +121,19 @@ def _tus_creation(line: Line, request: h11.Request) -> Exchange:
 def _joining(line: Line, create: Create, parts: tuple[str, ...]) -> Exchange:
     site = line.site
     call = partial(join, site.shelf, create.record, parts, max_size=site.config.max_upload_size)
-    return Errand(line, [*parts, identifier_of(parts)], call, _tus.Tus().created)
+    manner = _tus.Tus()
+    uploads = [*parts, identifier_of(parts)]
+    return Errand(line, uploads, call, manner.created, refused=manner.refused, is_long=True)
 
 
 def _of_upload(line: Line, request: h11.Request, method: bytes, upload_id: str) -> Exchange:
     shelf, config = line.site.shelf, line.site.config
     manner = _manner_of(line, request)
     if method == b"HEAD":
-        return Errand(line, [upload_id], partial(recovered, shelf, upload_id), manner.looked)
+        return Question(line, manner, upload_id)
     if method == b"DELETE":
         call = partial(forget, shelf, upload_id)
-        return Errand(line, [upload_id], call, lambda _: (204, [], b""))
+        return Errand(line, [upload_id], call, lambda _: (204, [], b""), refused=manner.refused)
     if method != b"PATCH":
         raise Refusal(405, f"with uploads, do {_ALLOW_UPLOAD}", [("Allow", _ALLOW_UPLOAD)])
     if isinstance(manner, _ietf.Ietf):

@@ -199,10 +199,10 @@ class Receiver:
             connection.shut_down()
         self._grace = self._reactor.callLater(self._grace_seconds, self._abort_all)
         await self._site.when_empty()
+        await self._workers.when_idle()  # files may still be read for clients that have gone
         if self._grace.active():
             self._grace.cancel()
         self._grace = None
-        await self._workers.when_idle()
         await self._workers.run(self._site.close)
         self._workers.stop()
         if self._trigger is not None:
@@ -217,6 +217,7 @@ class Receiver:
             _log.failure("filebody receiver: stopping failed", result)
 
     def _abort_all(self) -> None:
+        self._site.shelf.is_closing = True
         for connection in list(self._site.connections):
             connection.abort("the receiver is stopping")
 

@@ -82,6 +82,7 @@ class Shelf:
         ages: The ages of uploads.
 
     Attributes:
+        is_closing: Whether long work is to be given up; it is gone on with after the next start.
         make_room: Called with a number of bytes where so many do not fit; they may fit then.
     """
 
@@ -100,6 +101,7 @@ class Shelf:
         self.files = UploadFiles(root, is_synced=is_synced)
         self._quota = Quota(quota)
         self._expire_after_seconds = expire_after_seconds
+        self.is_closing = False
         self._ages = ages or Ages()
         self.make_room: Callable[[int], object] = lambda _: None
         self._lock = threading.Lock()
@@ -120,6 +122,15 @@ class Shelf:
     def close(self) -> None:
         """Remove the directory if there is nothing in it."""
         self.files.close()
+
+    def check_open(self) -> None:
+        """Let long work go on.
+
+        Raises:
+            Refusal: 503 where the receiver is about to stop.
+        """
+        if self.is_closing:
+            raise Refusal(503, "the receiver is stopping; go on later", [("Retry-After", "5")])
 
     def has_room(self, size_bytes: int) -> bool:
         """Say whether so many bytes fit into the quota and on the disk."""

@@ -8,9 +8,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
+from filebody.receiver._conclusion import tell_stored
 from filebody.receiver._joining import finished
 from filebody.receiver._refusal import Refusal
-from filebody.receiver._resumption import tell_stored
 from filebody.receiver._stock import sweep, unfinished
 
 if TYPE_CHECKING:
@@ -72,7 +72,9 @@ class Sweeper:
             for upload_id in wanted:
                 holds.append(site.holds.take(upload_id, lambda: None))
                 await holds[-1].granted
-            state = await site.workers.run(finished, site.shelf, found.upload_id)
+            for hold in holds:
+                hold.is_concluding = True
+            state = await site.workers.run_long(finished, site.shelf, found.upload_id)
             tell_stored(site, state, peer="-", began=began)
         except Refusal as refusal:
             _log.error("filebody receiver: an upload: {reason}", reason=refusal.reason)

@@ -16,6 +16,7 @@ from filebody.receiver._manner import (
     Append,
     Create,
     Reply,
+    final_refusal,
     location_of,
     state_fields,
 )
@@ -243,17 +244,29 @@ class Tus:
             fields.append((Field.UPLOAD_CONCAT, record.concat))
         return 200, fields, b""
 
+    def concluding(self, state: State) -> Reply:
+        """See `Manner`."""
+        if state.record.joined_into is not None or state.offset != state.record.length:
+            return self.looked(state)
+        # An offset of the whole length would say that the file is stored.
+        raise Refusal(
+            423,
+            f"all {state.offset} bytes are here, and the file is being stored",
+            [("Retry-After", "1")],
+        )
+
     def checksum_wrong(self, refusal: WrongChecksum, state: State) -> Refusal:  # noqa: ARG002
         """See `Manner`."""
         return Refusal(TUS_CHECKSUM_MISMATCH, refusal.reason)
 
     def not_stored(self, refusal: Refusal) -> Refusal:
         """See `Manner`."""
-        return refusal
+        return self.refused(refusal)
 
     def refused(self, refusal: Refusal) -> Refusal:
         """See `Manner`."""
-        return refusal
+        # 412 would mean that the version of the protocol is not spoken here.
+        return final_refusal(refusal, (409, 412))
 
     @staticmethod
     def _fields(state: State) -> Fields:

@@ -20,6 +20,8 @@ _R = TypeVar("_R")
 
 # More do not make a disk faster, and as many stuck reads as this leave other uploads waiting.
 _THREADS = 8
+# What reads or copies whole files has threads of its own: nobody else waits for them.
+_LONG_THREADS = 3
 
 
 class Workers:
@@ -31,17 +33,30 @@ class Workers:
     def __init__(self, reactor: PosixReactorBase) -> None:
         self._reactor = reactor
         self._pool = ThreadPool(minthreads=0, maxthreads=_THREADS, name="filebody-receiver")
+        self._long_pool = ThreadPool(
+            minthreads=0, maxthreads=_LONG_THREADS, name="filebody-receiver-long"
+        )
         self._running = 0
         self._idle: list[Deferred[None]] = []
 
     def start(self) -> None:
         """Begin to take calls."""
         self._pool.start()
+        self._long_pool.start()
 
     def run(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
         """Run `call` in a thread; the Deferred fires on the reactor and cannot be cancelled."""
+        return self._run(self._pool, call, *args, **kwargs)
+
+    def run_long(self, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs) -> Deferred[_R]:
+        """Run a call that may take as long as reading a whole file; see `run`."""
+        return self._run(self._long_pool, call, *args, **kwargs)
+
+    def _run(
+        self, pool: ThreadPool, call: Callable[_P, _R], *args: _P.args, **kwargs: _P.kwargs
+    ) -> Deferred[_R]:
         self._running += 1
-        done: Deferred[_R] = deferToThreadPool(self._reactor, self._pool, call, *args, **kwargs)
+        done: Deferred[_R] = deferToThreadPool(self._reactor, pool, call, *args, **kwargs)
         return done.addBoth(self._ended)
 
     def when_idle(self) -> Deferred[None]:
@@ -53,8 +68,9 @@ class Workers:
 
     def stop(self) -> None:
         """End the threads; call this when idle, or it waits for the disk."""
-        if self._pool.started:
-            self._pool.stop()
+        for pool in (self._pool, self._long_pool):
+            if pool.started:
+                pool.stop()
 
     def _ended(self, result: _R) -> _R:
         # Not yet told: a callback that is still to come on this Deferred may start another call.
