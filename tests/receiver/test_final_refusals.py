@@ -33,6 +33,8 @@ CAN_PASS = {
     ("_connection", 503, "too many connections"): "others end",
     ("_connection", 408, "reason"): "the next request may come in time",
     ("_connection", 408, "head took too long"): "the next head may come in time",
+    ("_coding", 503, "bodies are under way"): "others end",
+    ("_download", 503, "too much is under way"): "others end",
     ("_exclusion", 503, "another receiver is at this upload"): "it ends, and its lock with it",
     ("_line", 500, "the receiver failed"): "a defect, or a disk that failed once",
     ("_placement", 507, "bytes are free"): "the disk is large enough, and others may be removed",

@@ -248,6 +248,8 @@ def check_no_form(request: h11.Request) -> None:
     Raises:
         Refusal: 415.
     """
+    if field(request, b"content-length") == "0":
+        return  # urllib and curl name a form where they send nothing
     # Two lines, or two types in one, are no media type: one that is a form is enough to refuse.
     listed = (field(request, b"content-type") or "").lower().split(",")
     if _FORMS.isdisjoint(part.partition(";")[0].strip(" \t\"'") for part in listed):
