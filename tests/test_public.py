@@ -21,7 +21,8 @@ PUBLIC = {
     filebody: """
         NoProgress NotOffered ResumeError UploadGone UploadLocked UploadTooLarge WrongOffset
         Body BodyChanged BodyError BodyReadError BodyShrank BodyStopped BytesBody ConcatBody
-        ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch EarlySuccess
+        ChunkedNotSupported ConnectError ConnectTimeout ConnectionLost DigestBody DigestMismatch
+        EarlySuccess
         EncodedBody FileBody FileBodyProducer FilebodyError FormField IReaderConsumer IterableBody
         MultipartBody NotReplayable PathBody Progress ProtocolError ProxyError Reader RedirectError
         RemoteError ResponseTimeout SliceBody StallTimeout TLSError TLSTimeout TotalTimeout

@@ -11,6 +11,7 @@
     │   ├── WrongBodyLength
     │   └── NotReplayable
     ├── RemoteError     the server: it answered, and the answer is no
+    │   ├── ChunkedNotSupported
     │   ├── DigestMismatch
     │   ├── RedirectError
     │   └── ResumeError
@@ -47,6 +48,7 @@ __all__ = [
     "BodyReadError",
     "BodyShrank",
     "BodyStopped",
+    "ChunkedNotSupported",
     "ConnectError",
     "ConnectTimeout",
     "ConnectionLost",
@@ -248,6 +250,24 @@ class RemoteError(FilebodyError):
         self.detail = detail
         self.response = response
         self.retryable = status in RETRYABLE_STATUSES
+
+
+class ChunkedNotSupported(RemoteError):
+    """The server calls a chunked body a success, and answers as HTTP/1.0, which has no chunks.
+
+    It may have stored the framing of the chunks as content.
+
+    Source: RFC 9112 section 6.1: only a server of HTTP/1.1 is known to read chunks.
+    """
+
+    def __init__(self, url: str, status: int, *, response: object | None = None) -> None:
+        super().__init__(
+            url,
+            status,
+            "it answers as HTTP/1.0 and may have stored the framing of chunks as data: look there, "
+            "and send a body of known length",
+            response=response,
+        )
 
 
 class DigestMismatch(RemoteError):

@@ -18,6 +18,7 @@ from twisted.web.http import PotentialDataLoss
 from filebody import (
     BodyChanged,
     BodyShrank,
+    ChunkedNotSupported,
     ConnectError,
     ConnectionLost,
     EarlySuccess,
@@ -963,6 +964,29 @@ def _responses() -> None:
         keeps=True,
     )
     case("empty", [*WHOLE[:2], Send(answer(201))], expected=Answered(201, b""), keeps=True)
+    old = b"HTTP/1.0 %d Old\r\nLocation: /page\r\nContent-Length: 2\r\n\r\nok"
+    for status in (200, 201, 303):
+        case(
+            f"chunks_answered_{status}_as_1_0",
+            [*WHOLE[:2], Send(old % status)],
+            expected=Failed((ChunkedNotSupported,), {"status": status}),
+            bodies=(Kind.UNKNOWN, Kind.ONE_SHOT_UNKNOWN, Kind.FOREIGN_UNKNOWN),
+            keeps=False,
+        )
+    case(
+        "chunks_refused_as_1_0",
+        [*WHOLE[:2], Send(old % 411)],
+        expected=Answered(411, b"ok"),
+        bodies=(Kind.UNKNOWN, Kind.ONE_SHOT_UNKNOWN),
+        keeps=False,
+    )
+    case(
+        "length_answered_as_1_0",
+        [*WHOLE[:2], Send(old % 200)],
+        expected=Answered(200, b"ok"),
+        bodies=(Kind.KNOWN, Kind.ONE_SHOT),
+        keeps=False,
+    )
     trailer = answer(200, b"ok", framing="chunked")[:-2] + b"X-Digest: abc\r\n\r\n"
     case(
         "trailers",

@@ -56,6 +56,7 @@ CASES: list[tuple[errors.FilebodyError, ExitCode, tuple[str, ...]]] = [
         ExitCode.REFUSED,
         (URL, "busy", AFTER, "wait a while", "--retry 5"),
     ),
+    (errors.ChunkedNotSupported(URL, 201), ExitCode.REFUSED, (URL, "HTTP/1.0", "known length")),
     (errors.RemoteError(URL, 415, "no"), ExitCode.REFUSED, (URL, AFTER, "-H 'Content-Type: ...'")),
     (errors.ConnectError(URL, 0, "refused"), ExitCode.LOST, (URL, AFTER, "refused")),
     (errors.TLSError(URL, 0, "no handshake"), ExitCode.LOST, (URL, AFTER, "no handshake")),

@@ -23,6 +23,7 @@ from filebody.agent._wire import Wire
 from filebody.agent._writer import BodyWriter, Pumped
 from filebody.errors import (
     BodyStopped,
+    ChunkedNotSupported,
     ConnectionLost,
     EarlySuccess,
     ProtocolError,
@@ -427,12 +428,24 @@ class Exchange:
             # It does not want the body, and has nothing of it: an upload cannot have succeeded.
             self._fail(EarlySuccess(self._terms.request.target.url, 0, head.status))
             return
+        if self._is_chunked_in_vain(head):
+            self._fail(
+                ChunkedNotSupported(self._response.url, head.status, response=self._response)
+            )
+            return
         self._move(Event.ACCEPTED if head.status < 300 else Event.REFUSAL)
         if self._phase is Phase.REFUSED:
             self._stop_sending()
             self._is_due = True
         elif self._phase is Phase.DELIVERING:
             self._is_due = True
+
+    def _is_chunked_in_vain(self, head: parser.Head) -> bool:
+        """Return whether this calls a body stored whose chunks the server may not have read."""
+        is_chunked = self._terms.producer is not None and self._terms.length is None
+        return (
+            is_chunked and head.version[1:] < (1, 1) and (head.status < 300 or head.status == 303)
+        )
 
     def _known_response(self) -> Response:
         if self._response is None:

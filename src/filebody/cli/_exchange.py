@@ -19,7 +19,7 @@ from filebody.cli._show import Show
 from filebody.cli._targets import Target, headers_of
 from filebody.cli._verbose import Trace
 from filebody.cli._words import one_line
-from filebody.errors import DigestMismatch, NotReplayable, RemoteError
+from filebody.errors import ChunkedNotSupported, DigestMismatch, NotReplayable, RemoteError
 from filebody.progress import Progress
 
 __all__ = ["Exchange"]
@@ -102,6 +102,8 @@ class Exchange(Job):
             response = cast("Response", await asked)
         except NotReplayable as error:
             raise _redirected_once(error) from error
+        except ChunkedNotSupported as error:
+            raise self._framing_refused(error) from error
         content = await beginning_of(response)
         self._stages.answered(response, content)
         self._look()
@@ -109,7 +111,6 @@ class Exchange(Job):
             detail = detail_of(response, content)
             raise RemoteError(response.url, response.code, detail, response=response)
         self._check_that_it_was_sent(response)
-        self._check_framing(response)
         self.status = response.code
         if self._load.content.is_touched:
             self._show.tell(f"filebody: {one_line(touched_words(self._load.content.source))}")
@@ -132,17 +133,12 @@ class Exchange(Job):
                 raise RemoteError(earlier.url, earlier.code, detail, response=earlier)
             later, earlier = earlier, cast("Response | None", earlier.previousResponse)
 
-    def _check_framing(self, response: Response) -> None:
-        """See to it that no chunked body is taken for sent by a server that knows no chunks.
-
-        Source: RFC 9112 section 6.1: only what answers with HTTP/1.1 is known to read them.
-        """
-        if self._load.body.length is not None or response.version[1:] >= (1, 1):
-            return
+    def _framing_refused(self, error: ChunkedNotSupported) -> RemoteError:
+        """Return what a user of the command can do about it."""
         what = "it answers by HTTP/1.0, and may have stored the framing of chunks as data"
         instead = "a file, not a pipe" if self._load.coding is None else "it without --compress"
         detail = f"{what}: look there, and send {instead}"
-        raise RemoteError(response.url, response.code, detail, response=response)
+        return RemoteError(error.url, error.status, detail, response=error.response)
 
     def _verify(self, response: Response, content: bytes) -> None:
         """Compare the server's digest, if there is one, with that of what was sent."""
