@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Module, status, a piece of the reason: why it can pass.
 CAN_PASS = {
     ("_connection", 503, "too many connections"): "others end",
+    ("_connection", 503, "too much is under way"): "others end",
     ("_connection", 408, "reason"): "the next request may come in time",
     ("_connection", 408, "head took too long"): "the next head may come in time",
     ("_coding", 503, "bodies are under way"): "others end",
