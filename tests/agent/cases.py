@@ -1078,12 +1078,14 @@ def _responses() -> None:
     case(
         "http_1_0",
         [*WHOLE[:2], Send(b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")],
+        bodies=(Kind.KNOWN, Kind.ONE_SHOT),
         keeps=False,
     )
     case(
         "http_1_0_by_close",
         [*WHOLE[:2], Send(b"HTTP/1.0 200 OK\r\n\r\nok"), Close()],
         expected=Answered(200, b"ok", (PotentialDataLoss,)),
+        bodies=(Kind.KNOWN, Kind.ONE_SHOT),
         keeps=False,
     )
     case(
