@@ -29,8 +29,8 @@ PUBLIC = {
         TransferError TransferTimeout UploadAgent UsageError WaitBy WrongBodyLength as_body
     """,
     filebody.agent: """
-        Attempt Digest ExchangeListener Expect Informational Moment Options PoolLimits Proxies Proxy
-        RateLimit Response Retries Timeouts UploadAgent
+        Attempt Cookies Digest ExchangeListener Expect Informational Moment Options PoolLimits
+        Proxies Proxy RateLimit Response Retries Timeouts UploadAgent
     """,
     filebody.resumable: """
         MAX_PARTS Checkpoint Checkpoints Held Notice NoticeKind Offer Outcome Part Prefix Protocol

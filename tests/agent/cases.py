@@ -654,7 +654,9 @@ def _redirections() -> None:
     secrets = (
         (b"authorization", b"Bearer x"),
         (b"cookie", b"a=b"),
+        (b"private-token", b"x"),
         (b"x-mine", b"1"),
+        (b"accept-language", b"en"),
     )
     case(
         "moved_within_an_origin_keeps_credentials",
@@ -670,7 +672,8 @@ def _redirections() -> None:
         other=(WHOLE,),
         fields=secrets,
         complete=(True, True),
-        lacks=tuple(name for name, _ in secrets),
+        has=secrets[-1:],
+        lacks=tuple(name for name, _ in secrets[:-1]),
     )
     case(
         "moved_too_often",

@@ -6,6 +6,7 @@ import pytest
 from twisted.web.http_headers import Headers
 
 from filebody import UsageError
+from filebody._version import __version__
 from filebody.agent._fields import make_head
 from filebody.wire import parse_target
 
@@ -31,17 +32,28 @@ def head(
     return made.data[:-4].split(b"\r\n")
 
 
+AGENT = b"User-Agent: filebody/" + __version__.encode()
+ACCEPT = b"Accept: */*"
+
+
 def test_what_is_added() -> None:
-    assert head() == [b"PUT /a?b HTTP/1.1", b"Host: host.test", b"Content-Length: 5"]
+    assert head() == [
+        b"PUT /a?b HTTP/1.1",
+        b"Host: host.test",
+        AGENT,
+        ACCEPT,
+        b"Content-Length: 5",
+    ]
     assert head(length=None)[-1] == b"Transfer-Encoding: chunked"
     assert head(expects=True)[-1] == b"Expect: 100-continue"
     assert head(has_body=False, length=0)[-1] == b"Content-Length: 0"
-    assert head(method=b"GET", has_body=False, length=0)[-1] == b"Host: host.test"
-    assert head(url="http://a:b@h.test/")[2] == b"Authorization: Basic YTpi"
+    assert head(method=b"GET", has_body=False, length=0)[-1] == ACCEPT
+    assert head(url="http://a:b@h.test/")[4] == b"Authorization: Basic YTpi"
 
 
 def test_what_the_user_says_stays() -> None:
-    lines = head({"Host": ["other"], "X": ["1", "2"], "Expect": ["100-Continue"]}, expects=True)
+    fields = {"Host": ["other"], "X": ["1", "2"], "Expect": ["100-Continue"]}
+    lines = head(fields | {"Accept": [], "User-Agent": []}, expects=True)
     assert lines[1:] == [
         b"Host: other",
         b"X: 1",
@@ -50,6 +62,12 @@ def test_what_the_user_says_stays() -> None:
         b"Content-Length: 5",
     ]
     assert head({"Content-Length": ["5"]}).count(b"Content-Length: 5") == 1
+
+
+def test_what_the_user_says_stands_for_what_would_be_added() -> None:
+    lines = head({"user-agent": ["me"], "Accept": ["text/plain", "a/b"]})
+    assert sorted(lines[2:5]) == [b"Accept: a/b", b"Accept: text/plain", b"User-Agent: me"]
+    assert not {AGENT, ACCEPT} & set(lines)
 
 
 def test_what_it_says_of_the_exchange() -> None:

@@ -17,7 +17,7 @@ from filebody.agent._proxy import Proxy
 from filebody.agent._socks import socks
 from filebody.errors import ConnectError, ConnectTimeout, ProxyError
 from filebody.wire import parse_target
-from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught
+from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught, listening
 from tests.agent.sending import SendCase
 from tests.cli.command import run
 from tests.cli.server import closed_port, serving, take_all
@@ -158,7 +158,8 @@ def test_a_name_that_is_not_there(driven: Driven) -> None:
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 def test_no_answer_in_time(scheme: str) -> None:
     hand = Hand()
-    with answering([]) as (port, _):
+    with listening() as listener:
+        port = listener.getsockname()[1]
         connected, opening = begin(hand, port, scheme=scheme, seconds=5)
         with connected:
             hand.advance(5)
@@ -169,8 +170,8 @@ def test_no_answer_in_time(scheme: str) -> None:
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h"])
 def test_cancelled(scheme: str) -> None:
     hand = Hand()
-    with answering([]) as (port, _):
-        connected, opening = begin(hand, port, scheme=scheme)
+    with listening() as listener:
+        connected, opening = begin(hand, listener.getsockname()[1], scheme=scheme)
         with connected:
             opening.cancel()
             assert isinstance(caught(opening), CancelledError)

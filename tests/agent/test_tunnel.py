@@ -5,6 +5,7 @@ import socket
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 
+from filebody.agent._fields import USER_AGENT
 from filebody.agent._proxy import Proxy
 from filebody.agent._tunnel import tunnel
 from filebody.errors import ConnectTimeout, ProxyError
@@ -13,6 +14,7 @@ from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught, listening
 from tests.agent.relay import OPEN, Relay
 
 URL = "http://host.test/"
+AGENT = b": ".join(USER_AGENT)
 ORIGIN = Origin("https", "host.test", 443)
 
 
@@ -66,7 +68,8 @@ def test_an_open_way(driven: Driven, answer: bytes, by: int) -> None:
                     connected.settimeout(LIMIT_SECONDS)
                     assert connected.recv(100) == b"and back"
     assert relay.heads == [
-        b"CONNECT %(to)b HTTP/1.1\r\nHost: %(to)b\r\n\r\n" % {b"to": origin.host_and_port}
+        b"CONNECT %(to)b HTTP/1.1\r\nHost: %(to)b\r\n%(agent)b\r\n\r\n"
+        % {b"to": origin.host_and_port, b"agent": AGENT}
     ]
 
 
@@ -83,7 +86,7 @@ def test_what_is_asked(driven: Driven) -> None:
     (head,) = relay.heads
     assert head == (
         b"CONNECT [::1]:443 HTTP/1.1\r\n"
-        b"Host: [::1]:443\r\n"
+        b"Host: [::1]:443\r\n" + AGENT + b"\r\n"
         b"Proxy-Authorization: Basic bcOpOnA6dw==\r\n\r\n"
     )
 

@@ -1,6 +1,7 @@
 """WHERE: an agent made for uploads. It owns its sockets and drains readers into them."""
 
 from filebody.agent._agent import UploadAgent
+from filebody.agent._cookies import Cookies
 from filebody.agent._listener import ExchangeListener, Moment
 from filebody.agent._options import (
     Attempt,
@@ -18,6 +19,7 @@ from filebody.agent._response import Response
 
 __all__ = [
     "Attempt",
+    "Cookies",
     "Digest",
     "ExchangeListener",
     "Expect",

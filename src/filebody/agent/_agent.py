@@ -79,8 +79,11 @@ class UploadAgent:
 
         Args:
             method: Such as `b"PUT"`.
-            uri: An http or https URL.
+            uri: An http or https URL. A user name and password in it are sent by HTTP Basic,
+                unless there is a field `Authorization`; no message and no error has them.
             headers: Fields to send; those about length and framing are written by the agent.
+                `User-Agent: filebody/VERSION` and `Accept: */*` are sent too, unless yours are
+                here; with no values, `Headers({b"Accept": []})`, there is none.
             bodyProducer: An `IBodyProducer` or a `Body`; None for no body.
             options: Instead of the agent's.
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final
 
 import attrs
 from twisted.web.http_headers import Headers
 
+from filebody._version import __version__
 from filebody.agent._framing import check_field, check_method, request_head
 from filebody.errors import UsageError
 from filebody.wire import Target, format_basic
 
-__all__ = ["Head", "make_head"]
+__all__ = ["DEFAULTS", "USER_AGENT", "Head", "make_head"]
+
+USER_AGENT: Final = (b"User-Agent", f"filebody/{__version__}".encode())
+# Firewalls for web applications refuse requests without these, which no browser sends.
+DEFAULTS: Final[Mapping[bytes, tuple[bytes, bytes]]] = {
+    b"user-agent": USER_AGENT,
+    b"accept": (b"Accept", b"*/*"),
+}
 
 # Methods whose requests without a body say so (RFC 9110 section 8.6).
 _ANTICIPATE_BODY = frozenset({b"PUT", b"POST", b"PATCH"})
@@ -51,7 +60,8 @@ def make_head(
     Args:
         method: The method.
         target: Where to.
-        headers: The user's fields; they come first, in their order, behind `Host`.
+        headers: The user's fields; they come first, in their order, behind `Host`. `User-Agent` and
+            `Accept` are added unless they are there; without a value they are left out.
         has_body: Whether there is a body.
         length: Of the body in bytes; None for a chunked one.
         expects: Whether to ask for a 100 (Continue), unless the user's fields say so already.
@@ -84,6 +94,7 @@ def make_head(
         raise UsageError(
             f"{method.decode('latin-1')} {target.url}: this request cannot be sent: {error}"
         ) from error
+    fields[:0] = [field for name, field in DEFAULTS.items() if name not in names]
     if b"host" not in names:
         fields.insert(0, (b"Host", target.origin.authority))
     if target.credentials is not None and b"authorization" not in names:

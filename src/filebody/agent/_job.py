@@ -208,7 +208,10 @@ class Job:
                 self.tell("connected", peer=wire.peer, reused=True)
             exchange = self._exchange = Exchange(self._engine, wire, terms, self)
             try:
-                return await exchange.start()
+                response = await exchange.start()
+                if self._options.cookies is not None:
+                    self._options.cookies.take(request.target, response.headers)
+                return response
             except ConnectionLost:
                 if not is_reused or exchange.has_heard:
                     raise
@@ -263,10 +266,13 @@ class Job:
                 digest = await digest_field(self._options.digest, content, length)
                 if digest is not None and digest.is_trailer:
                     length = None
+        headers, cookies = request.headers, self._options.cookies
+        if cookies is not None:
+            headers = cookies.added_to(headers, request.target)
         head = make_head(
             request.method,
             request.target,
-            request.headers,
+            headers,
             has_body=content is not None,
             length=length,
             expects=content is not None and not without_expect and self._expects(length),

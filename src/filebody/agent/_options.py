@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from filebody.agent._cookies import Cookies
 from filebody.agent._listener import ExchangeListener
 from filebody.agent._rate import RateLimit
 from filebody.progress import Progress
@@ -136,6 +137,8 @@ class Options:
             None is 0 for `UploadAgent.request`, as for every `IAgent`: treq and the like follow
             redirections themselves, and take cookies out of each. It is 10 for what creates an
             upload of `filebody.resumable`.
+        cookies: Keeps the cookies of responses, also of redirections, for later requests that have
+            the same `Cookies`; None to send none but those in your fields.
         rate_limit: How fast this upload may be, besides the agent's limit; None for no limit.
         on_progress: Called with a `Progress` while the body is sent, several times a second at
             most, and when all of it was acknowledged or the exchange ended.
@@ -149,6 +152,7 @@ class Options:
     digest: Digest = Digest.NONE
     retries: Retries = Retries()
     redirects: int | None = None
+    cookies: Cookies | None = None
     rate_limit: RateLimit | None = None
     on_progress: Callable[[Progress], object] | None = None
     on_informational: Callable[[Informational], object] | None = None

@@ -10,6 +10,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
+from filebody.agent._fields import USER_AGENT
 from filebody.agent._framing import request_head
 from filebody.agent._parser import Broken, Head, ResponseParser
 from filebody.agent._proxy import Proxy
@@ -160,7 +161,7 @@ class _Tunnel(Watch):
 
     def _request(self, origin: Origin) -> bytes:
         authority = origin.host_and_port
-        fields = [(b"Host", authority)]
+        fields = [(b"Host", authority), USER_AGENT]
         if self._proxy.credentials is not None:
             fields.append((b"Proxy-Authorization", format_basic(*self._proxy.credentials)))
         return request_head(b"CONNECT", authority, fields)

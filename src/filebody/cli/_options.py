@@ -9,7 +9,7 @@ from typing import Any
 
 import attrs
 
-from filebody.agent import Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
+from filebody.agent import Cookies, Expect, Options, Proxies, Proxy, RateLimit, Retries, Timeouts
 from filebody.cli._course import Resumption
 from filebody.cli._credentials import authorization, header_fields
 from filebody.cli._form import parse_part
@@ -215,6 +215,7 @@ def _exchange(given: Mapping[str, Any]) -> Options:
         # Who asks for retries was told what they may mean for POST and PATCH.
         retries=Retries(limit=retries, any_method=retries > 0),
         redirects=_count(given, "max_redirects"),
+        cookies=Cookies(),  # for all files of a command: a balancer keeps them together
     )
 
 

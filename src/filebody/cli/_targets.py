@@ -23,6 +23,7 @@ _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\
 _STRAY_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # RFC 3986 section 3.3: what may stand in a path, the escapes that are there included.
 _PATH_CHARACTERS = "/%:@!$&'()*+,;=~"
+_REMOVABLE = {"user-agent", "accept"}
 _OURS = {
     "content-length": "it follows from what is sent",
     "transfer-encoding": "it follows from whether the length is known",
@@ -110,8 +111,14 @@ def parse_header(text: str) -> tuple[str, str]:
 
 
 def headers_of(fields: Iterable[tuple[str, str]]) -> Headers:
-    """Fields as names and values, for a request."""
+    """Make the fields of a request.
+
+    An empty `User-Agent` or `Accept` stands for none, as with curl.
+    """
     headers = Headers()
     for name, value in fields:
-        headers.addRawHeader(name, value)
+        if not value and name.lower() in _REMOVABLE:
+            headers.setRawHeaders(name, [])
+        else:
+            headers.addRawHeader(name, value)
     return headers

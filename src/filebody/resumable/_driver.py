@@ -20,8 +20,7 @@ from filebody.resumable._outcome import Outcome
 from filebody.resumable._threads import in_thread
 from filebody.resumable._upload import MAX_PARTS, Upload, Wishes, forget
 from filebody.resumable._values import Offer, Protocol
-from filebody.resumable._way import Way
-from filebody.wire import parse_target
+from filebody.resumable._way import Way, way_of
 
 __all__ = ["cancel", "discover", "upload"]
 
@@ -47,7 +46,7 @@ def discover(
 
     Source: tus 1.0.0, OPTIONS; draft-ietf-httpbis-resumable-upload, section 4.1.4.
     """
-    way = Way(agent, parse_target(url), headers or Headers(), options or agent.options)
+    way = way_of(agent, url, headers, options)
     return Deferred.fromCoroutine(ask(way))
 
 
@@ -100,7 +99,8 @@ def upload(
         give_up_after_seconds: For how long to go on trying without progress.
         wait_for_lock: If another process sends the same file to the same URL: wait for it, instead
             of failing.
-        options: Instead of the agent's.
+        options: Instead of the agent's. Without `cookies` in it the upload has its own: what a
+            response sets goes with its later requests.
         on_progress: Called several times a second at most.
         on_notice: Called with each `Notice`.
 
@@ -134,7 +134,7 @@ def upload(
         raise UsageError(f"parallel must be 1 to {MAX_PARTS} parts, not {parallel}")
     if append_bytes is not None and append_bytes < 1:
         raise UsageError(f"a request carries 1 byte or more, not {append_bytes}")
-    way = Way(agent, parse_target(url), headers or Headers(), options or agent.options)
+    way = way_of(agent, url, headers, options)
     job = Upload(way, as_body(body), wishes, checkpoints, on_progress, on_notice)
     job.set_metadata(metadata)
     return Deferred.fromCoroutine(job.run())
@@ -163,7 +163,7 @@ def cancel(
         Fires with None when the server has forgotten it; the checkpoint is gone then. Fails as
         `upload` does; the checkpoint is still there then.
     """
-    way = Way(agent, parse_target(checkpoint.url), headers or Headers(), options or agent.options)
+    way = way_of(agent, checkpoint.url, headers, options)
     return Deferred.fromCoroutine(_cancel(way, checkpoint, checkpoints, give_up_after_seconds))
 
 

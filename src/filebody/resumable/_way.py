@@ -7,11 +7,11 @@ from urllib.parse import quote
 import attrs
 from twisted.web.http_headers import Headers
 
-from filebody.agent import Options, UploadAgent
+from filebody.agent import Cookies, Options, UploadAgent
 from filebody.resumable._values import Kind, Send
 from filebody.wire import Target, is_bound_to_origin, parse_target
 
-__all__ = ["Way"]
+__all__ = ["Way", "way_of"]
 
 
 @attrs.frozen
@@ -55,6 +55,16 @@ class Way:
         for field, value in send.fields:
             headers.setRawHeaders(field.encode("ascii"), [value.encode("ascii")])
         return headers
+
+
+def way_of(
+    agent: UploadAgent, url: str | bytes, headers: Headers | None, options: Options | None
+) -> Way:
+    """The way of the requests of one upload, which share their cookies."""
+    options = options or agent.options
+    if options.cookies is None:
+        options = attrs.evolve(options, cookies=Cookies())
+    return Way(agent, parse_target(url), headers or Headers(), options)
 
 
 def _quoted(text: str) -> str:
