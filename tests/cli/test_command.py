@@ -12,6 +12,7 @@ import pytest
 from filebody.cli._commands import _filebody
 from filebody.cli._exit import ExitCode
 from tests.cli.command import no_traceback, python, run, run_here
+from tests.cli.server import serving, take_all
 
 
 def test_alone_it_prints_its_help(tmp_path: Path) -> None:
@@ -51,10 +52,11 @@ def test_help_of_send(option: str, tmp_path: Path) -> None:
 def test_every_option_is_in_the_help_once(command: str, tmp_path: Path) -> None:
     shown = run_here(command, "--help", cwd=tmp_path).out
     listed = re.findall(r"^  (?:-\w, )?(--[\w-]+)", shown, re.MULTILINE)
-    context = click.Context(_filebody.commands[command])
+    given = _filebody.get_command(click.Context(_filebody), command)
+    context = click.Context(given)
     options = [
         next(word for word in parameter.opts if word.startswith("--"))
-        for parameter in _filebody.commands[command].get_params(context)
+        for parameter in given.get_params(context)
         if isinstance(parameter, click.Option)
     ]
     assert sorted(listed) == sorted(options)
@@ -132,6 +134,30 @@ def test_what_sends_nothing_is_not_imported_for_help(arguments: list[str], tmp_p
     )
     outcome = python(code, cwd=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_what_twisted_imports_for_others_is_not_imported_to_send(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    code = """
+import sys
+from filebody.cli import main
+code = main(["send", "f", sys.argv[1]])
+needless = {"OpenSSL", "cryptography", "http.client", "twisted.application", "rich"}
+sys.exit(f"imported: {needless & set(sys.modules)}" if needless & set(sys.modules) else code)
+"""
+    with serving(take_all) as server:
+        outcome = python(code, server.url, cwd=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_what_was_spared_can_be_imported_afterwards(tmp_path: Path) -> None:
+    code = (
+        "from filebody.cli._imports import import_reactor; import_reactor();"
+        "import OpenSSL.SSL, http.cookiejar; from twisted.internet import reactor, ssl;"
+        "print(http.cookiejar.CookieJar.__name__, reactor.running)"
+    )
+    outcome = python(code, cwd=tmp_path)
+    assert (outcome.code, outcome.out) == (0, "CookieJar False\n")
 
 
 def test_hardly_anything_is_imported_before_ctrl_c_is_taken_care_of(tmp_path: Path) -> None:

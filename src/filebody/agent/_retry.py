@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 import attrs
-from twisted.application.internet import backoffPolicy
 
 from filebody.agent._options import Retries
 from filebody.errors import ConnectError, ConnectTimeout, ProxyError, TLSTimeout, TransferError
@@ -80,6 +79,9 @@ def delay_seconds(
     """
     if failed.retries >= retries.limit or not _is_worth_it(retries, failed):
         return None
+    # It takes longer to import than most requests take, and few are tried again.
+    from twisted.application.internet import backoffPolicy  # noqa: PLC0415
+
     half = backoffPolicy(
         retries.first_delay_seconds / 2,
         retries.longest_delay_seconds / 2,

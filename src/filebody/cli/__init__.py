@@ -24,9 +24,14 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
         The exit code.
     """
     _end_quietly_when_interrupted()
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if list(arguments) in (["--version"], ["-V"]):  # scripts ask often, and need no parser for it
+        from filebody._version import __version__  # noqa: PLC0415 - see above
+
+        print(f"filebody {__version__}")  # noqa: T201 - the room that prints
+        return 0
     from importlib.util import find_spec  # noqa: PLC0415 - see above
 
-    arguments = sys.argv[1:] if arguments is None else arguments
     missing = next((name for name in _NEEDED if find_spec(name) is None), None)
     if missing is not None:
         return _tell_missing(missing, arguments)

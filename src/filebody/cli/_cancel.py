@@ -13,8 +13,9 @@ from filebody.cli._exit import ExitCode, Interrupted, exit_code_of
 from filebody.cli._facts import cancelled
 from filebody.cli._job import Job, Series
 from filebody.cli._options import SendOptions
+from filebody.cli._screen import Screen
 from filebody.cli._secrets import url_without_secrets
-from filebody.cli._show import Screen, Show
+from filebody.cli._show import Show
 from filebody.cli._targets import headers_of
 from filebody.cli._uploads import chosen
 from filebody.cli._verbose import Trace

@@ -5,18 +5,16 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
+from filebody._version import __version__
 from filebody.cli import is_json
 from filebody.cli._completion import install
 from filebody.cli._exit import ExitCode, exit_code_of
 from filebody.cli._facts import command_failed
-from filebody.cli._receive_command import receive
-from filebody.cli._send_command import send
-from filebody.cli._show import Screen
-from filebody.cli._try_command import try_files
-from filebody.cli._uploads_command import uploads
+from filebody.cli._screen import Screen
 from filebody.errors import FilebodyError
 
 __all__ = ["run"]
@@ -34,19 +32,32 @@ Examples:
 """
 
 
-class _Commands(click.Group):
-    """Suggests what was probably meant."""
+# Where each command is; only the one that is given is imported.
+_COMMANDS = {
+    "receive": ("filebody.cli._receive_command", "receive"),
+    "send": ("filebody.cli._send_command", "send"),
+    "try": ("filebody.cli._try_command", "try_files"),
+    "uploads": ("filebody.cli._uploads_command", "uploads"),
+}
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        command = super().get_command(ctx, cmd_name)
-        if command is None:
+
+class _Commands(click.Group):
+    """Imports the command that is given, and suggests what was probably meant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:
+        if cmd_name not in _COMMANDS:
             import difflib  # noqa: PLC0415 - few mistype it
 
-            near = difflib.get_close_matches(cmd_name, self.list_commands(ctx), 1, 0.5)
+            near = difflib.get_close_matches(cmd_name, _COMMANDS, 1, 0.5)
             hint = (
                 f"did you mean {near[0]}?" if near else "there are send, receive, uploads and try"
             )
             raise click.UsageError(f"there is no command {cmd_name!r}: {hint}", ctx)
+        module, name = _COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), name)
         return command
 
 
@@ -57,12 +68,7 @@ class _Commands(click.Group):
     epilog=_EXAMPLES,
 )
 @click.version_option(
-    None,
-    "-V",
-    "--version",
-    package_name="filebody",
-    prog_name="filebody",
-    message="%(prog)s %(version)s",
+    __version__, "-V", "--version", prog_name="filebody", message="%(prog)s %(version)s"
 )
 @click.pass_context
 def _filebody(context: click.Context) -> None:
@@ -73,12 +79,6 @@ def _filebody(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-_filebody.add_command(send)
-_filebody.add_command(receive)
-_filebody.add_command(uploads)
-_filebody.add_command(try_files)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -115,16 +115,14 @@ def _told(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
 
 def _path_of(arguments: Sequence[str]) -> str:
     """What to ask for help: click does not say it of an option that lacks its argument."""
-    commands = [word for word in arguments[:1] if word in _filebody.commands]
+    commands = [word for word in arguments[:1] if word in _COMMANDS]
     return " ".join(["filebody", *commands])
 
 
 def _told_bug(error: Exception, arguments: Sequence[str]) -> str:
-    from importlib.metadata import version  # noqa: PLC0415 - takes longer than all of --help
-
     if "--debug" in arguments:
         sys.excepthook(type(error), error, error.__traceback__)
     return (
-        f"a fault in filebody {version('filebody')}: {type(error).__name__}: "
+        f"a fault in filebody {__version__}: {type(error).__name__}: "
         f"{error}; run the same with --debug for what to report"
     )

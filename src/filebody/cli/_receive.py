@@ -13,7 +13,8 @@ import attrs
 from twisted.internet.defer import Deferred
 
 from filebody.cli._exit import ExitCode
-from filebody.cli._show import Screen, took
+from filebody.cli._screen import Screen
+from filebody.cli._show import took
 from filebody.cli._words import bytes_count, one_line, size
 from filebody.receiver import (
     Aborted,

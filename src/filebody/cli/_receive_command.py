@@ -9,7 +9,7 @@ import click
 
 from filebody.cli._completion import directories
 from filebody.cli._help import ENVIRONMENT, Sectioned, option, parsed, seconds, shown, token
-from filebody.cli._show import Screen
+from filebody.cli._screen import Screen
 from filebody.cli._words import LONGEST_SECONDS, checked_seconds, parse_size
 from filebody.errors import UsageError
 

@@ -30,7 +30,8 @@ from filebody.cli._messages import failure_line
 from filebody.cli._notices import Notices
 from filebody.cli._options import SendOptions
 from filebody.cli._resumable import Resumable
-from filebody.cli._show import Result, Screen, Show
+from filebody.cli._screen import Screen
+from filebody.cli._show import Result, Show
 from filebody.cli._sources import Source
 from filebody.cli._stdin import Gathering, is_piped
 from filebody.cli._targets import Target

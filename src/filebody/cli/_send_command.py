@@ -8,6 +8,7 @@ import click
 
 from filebody.cli import _completion
 from filebody.cli._help import ENVIRONMENT, option, seconds, shown
+from filebody.cli._screen import Screen
 from filebody.cli._sending_options import (
     CONTENT,
     PACE,
@@ -21,7 +22,6 @@ from filebody.cli._sending_options import (
     resume,
     verbose,
 )
-from filebody.cli._show import Screen
 
 __all__ = ["send"]
 
@@ -152,6 +152,9 @@ def send(**given: Any) -> int:
     Times are seconds, or 500ms, 90s, 10m, 1h30m; a timeout of 0 means none. Files to the same
     host share a connection.
     """
+    from filebody.cli._imports import import_reactor  # noqa: PLC0415 - only for what is done
+
+    import_reactor()
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
     from filebody.cli._options import send_options  # noqa: PLC0415 - only for what is done
     from filebody.cli._send import Sending  # noqa: PLC0415 - only for what is done

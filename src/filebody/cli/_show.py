@@ -1,18 +1,15 @@
-"""What is printed: results on standard output, everything else on standard error."""
+"""Results: how files are sent, and what became of each."""
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
 from filebody.cli._facts import file_ended
-from filebody.cli._secrets import url_without_secrets
+from filebody.cli._screen import DIM, GREEN, Screen
 from filebody.cli._words import one_line, rate, size, span
 from filebody.progress import Progress
 
@@ -20,11 +17,10 @@ if TYPE_CHECKING:  # neither is needed for help
     from filebody.cli._bar import Bar
     from filebody.cli._load import Reached
 
-__all__ = ["Result", "Screen", "Show", "took"]
+__all__ = ["Result", "Show", "took"]
 
 # What is over sooner needs no bar.
 _PATIENCE_SECONDS = 0.1
-_RED, _GREEN, _DIM, _OFF = "\x1b[31m", "\x1b[32m", "\x1b[2m", "\x1b[0m"
 
 
 @attrs.frozen(kw_only=True)
@@ -54,69 +50,6 @@ class Result:
     verified: bool
     error: str | None
     code: int
-
-
-class Screen:
-    """The two streams.
-
-    A reader of standard output that has gone away (`| head`) does not end what is being done.
-    """
-
-    def __init__(self) -> None:
-        self._out: TextIO | None = sys.stdout
-        self._err: TextIO | None = sys.stderr
-        for stream in (self._out, self._err):
-            # A name may have characters that the terminal's encoding has not.
-            if stream is not None and hasattr(stream, "reconfigure"):
-                stream.reconfigure(errors="backslashreplace")
-
-    def out(self, line: str, color: str = "") -> None:
-        """Print a result."""
-        try:
-            self._out = _print(self._out, line, color)
-        except OSError as error:
-            self._out = None
-            self.error(f"cannot write to the standard output: {error.strerror}; going on without")
-
-    def out_json(self, facts: Mapping[str, object]) -> None:
-        """Print a result as one line of JSON."""
-        self.out(json.dumps(facts))
-
-    def err(self, line: str, color: str = "") -> None:
-        """Print a message."""
-        try:
-            self._err = _print(self._err, line, color)
-        except OSError:
-            self._err = None
-
-    def error(self, line: str) -> None:
-        """Print a message about something that went wrong."""
-        self.err(f"filebody: {one_line(url_without_secrets(line))}", _RED)
-
-    @property
-    def terminal(self) -> TextIO | None:
-        """Standard error if it is a terminal on which lines can move."""
-        if self._err is None or not self._err.isatty() or os.environ.get("TERM") == "dumb":
-            return None
-        return self._err
-
-
-def _print(stream: TextIO | None, line: str, color: str) -> TextIO | None:
-    if stream is None:
-        return None
-    is_colored = color and stream.isatty() and not os.environ.get("NO_COLOR")
-    try:
-        stream.write(f"{color}{line}{_OFF}\n" if is_colored else f"{line}\n")
-        stream.flush()
-    except OSError as error:
-        # What Python flushes at its end must not fail again, and say so.
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)
-        if isinstance(error, BrokenPipeError):
-            return None  # the reader has gone, which is its own affair
-        raise
-    return stream
 
 
 class Show:
@@ -183,7 +116,7 @@ class Show:
         if self._as_json:
             self._screen.out_json(file_ended(result))
         elif result.error is None and not self._quiet:
-            self._screen.out(_sent_line(result), _GREEN)
+            self._screen.out(_sent_line(result), GREEN)
 
     def summarize(self, results: Sequence[Result], *, planned: int, seconds: float) -> None:
         """All has been done that will be."""
@@ -196,7 +129,7 @@ class Show:
             words.append(f"{failed} failed")
         if not_tried := planned - len(results):
             words.append(f"{not_tried} not tried")
-        self._screen.err(f"{', '.join(words)}: {took(count, seconds)}", _DIM)
+        self._screen.err(f"{', '.join(words)}: {took(count, seconds)}", DIM)
 
 
 def took(count: int, seconds: float) -> str:

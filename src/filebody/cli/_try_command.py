@@ -8,6 +8,7 @@ import click
 
 from filebody.cli._completion import files
 from filebody.cli._help import option, shown
+from filebody.cli._screen import Screen
 from filebody.cli._sending_options import (
     CONTENT,
     LooseCompress,
@@ -17,7 +18,6 @@ from filebody.cli._sending_options import (
     limit_rate,
     verbose,
 )
-from filebody.cli._show import Screen
 
 __all__ = ["try_files"]
 
@@ -54,6 +54,9 @@ def try_files(**given: Any) -> int:
     A receiver runs for as long as that takes, and the files go to it over HTTP. Files of the same
     name in ./received are replaced. FILE may be - for the standard input, with --name.
     """
+    from filebody.cli._imports import import_reactor  # noqa: PLC0415 - only for what is done
+
+    import_reactor()
     from filebody.cli._loop import run as run_loop  # noqa: PLC0415 - only for what is done
     from filebody.cli._options import try_options  # noqa: PLC0415 - only for what is done
     from filebody.cli._send import Sending  # noqa: PLC0415 - only for what is done

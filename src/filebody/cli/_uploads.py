@@ -9,9 +9,9 @@ from typing import Any
 
 from filebody.cli._course import course_of
 from filebody.cli._options import SendOptions, resume_options
+from filebody.cli._screen import Screen
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._send import Item, Sending
-from filebody.cli._show import Screen
 from filebody.cli._sources import FileSource
 from filebody.cli._targets import Target
 from filebody.cli._words import one_line, size, unicode

@@ -8,8 +8,8 @@ import click
 
 from filebody.cli._completion import upload_ids
 from filebody.cli._help import ENVIRONMENT, Sectioned, option, seconds, shown
+from filebody.cli._screen import Screen
 from filebody.cli._sending_options import PACE, PEER, PROXIES, pace, peer, resume, verbose
-from filebody.cli._show import Screen
 
 if TYPE_CHECKING:
     from filebody.cli._cancel import Cancelling

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from fractions import Fraction
 
 from filebody.errors import UsageError
 
@@ -78,6 +77,8 @@ def parse_size(text: str) -> int:
     number, unit, suffix = match.groups()
     power = "KMGTP".index(unit.upper()) + 1 if unit else 0
     base = 1000 if (suffix or "").upper() == "B" else 1024
+    from fractions import Fraction  # noqa: PLC0415 - few give a size
+
     return int(Fraction(number) * base**power)
 
 
@@ -112,6 +113,8 @@ def parse_duration(text: str) -> float:
             f"{text!r} is not a duration: write seconds, or 500ms, 90s, 10m, 1h30m, 7d"
         )
     parts = zip(match.groups(default="0"), _DURATION_UNITS.values(), strict=True)
+    from fractions import Fraction  # noqa: PLC0415 - few give a time
+
     return float(sum(Fraction(number) * unit for number, unit in parts) / 1000)
 
 
