@@ -59,7 +59,8 @@ def upload_id_in(path: str) -> str | None:
     """Find the identifier of an upload in the path of a URL; None if it is not an upload's.
 
     An upload is found in every directory: `.uploads/ID` beside the file that is asked for leads to
-    it below any path that a proxy adds or takes off. No file has such a name.
+    it below any path that a proxy adds or takes off. No file has such a name. Simple clients send
+    the reference in Location as it is, without resolving it: that has no slash before it.
     """
-    _, mark, upload_id = path.partition("?")[0].rpartition(UPLOADS_PATH)
+    _, mark, upload_id = f"/{path}".partition("?")[0].rpartition(UPLOADS_PATH)
     return upload_id if mark else None
