@@ -1,14 +1,17 @@
 # Every target works from a bare clone with Python 3.11 to 3.13, pip and venv; what else it needs,
-# it installs into .venv from the locked versions in requirements/.
+# it installs into .venv from requirements/, which lock everything (so pip need not resolve).
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-long coverage lint bench docs lock clean
+.PHONY: help demo test coverage test-long lint bench docs lock clean
 
-# Sends a file to a receiver of its own, into ./received; big enough for the bar to be seen.
-demo: $(VENV)/.demo demo-file.bin
+help: ## list the targets (this)
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
+
+# The file is big enough for the bar to be seen.
+demo: $(VENV)/.demo demo-file.bin ## send 1 GiB to a receiver of its own, into ./received
 	$(BIN)/filebody try demo-file.bin
 
 demo-file.bin:
@@ -16,34 +19,33 @@ demo-file.bin:
 	@head -c 1073741824 /dev/urandom >$(VENV)/$@.part
 	@mv $(VENV)/$@.part $@
 
-# All tests, several at a time. What this machine lacks is skipped and told at the end.
-test: $(VENV)/.dev
+# tests/run.sh has the details and the environment variables.
+test: $(VENV)/.dev ## run all tests; what this machine lacks is skipped and named at the end
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh
 
-# Their long form, and then all of them five times in random order.
-test-long: $(VENV)/.dev
-	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh --long
-
-# The same as `make test` with the coverage of src/filebody and its floors; every peer must be there for those.
-coverage: $(VENV)/.dev
+# The floors are for a machine with every peer program (.ci/install-peers).
+coverage: $(VENV)/.dev ## run all tests, and hold coverage to its floors
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh --coverage
 
-lint: $(VENV)/.dev
+test-long: $(VENV)/.dev ## run the long forms, then all tests five times in random order
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh tests/run.sh --long
+
+lint: $(VENV)/.dev ## run the linters and the type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/towncrier build --draft --version next >/dev/null
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev ## compare with other clients
 	$(BIN)/python -m benchmarks.run
 
-docs: $(VENV)/.dev
+docs: $(VENV)/.dev ## build the documentation
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
 
-# Anew from pyproject.toml; commit the result.
-lock: $(VENV)/.dev
+# Commit the result.
+lock: $(VENV)/.dev ## lock the dependencies that pyproject.toml names
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --no-emit-index-url \
 		--no-emit-find-links --no-annotate --extra cli -o requirements/demo.txt \
@@ -58,9 +60,9 @@ $(VENV)/bin/pip:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.%: requirements/%.txt pyproject.toml | $(VENV)/bin/pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -r $<
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r $<
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
-clean:
+clean: ## remove what the other targets made
 	rm -rf $(VENV) .venv-* docs/_build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
