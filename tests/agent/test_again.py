@@ -9,8 +9,8 @@ from filebody.agent import Attempt, Expect, Options, Retries
 from filebody.errors import ConnectError
 from tests.agent.cases import SMALL, answer
 from tests.agent.clients import AgentCase, Kind, outcome_of
-from tests.cli.server import closed_port
 from tests.integration.eventually import until
+from tests.peers.ports import free_port
 from tests.peers.script import ReadBody, ReadHead, ScriptedServer, Send
 
 
@@ -34,7 +34,7 @@ class TestAgain(AgentCase):
 
     async def test_where_nobody_listens(self) -> None:
         options = self.options(Retries(limit=2, first_delay_seconds=0.01))
-        url = f"http://127.0.0.1:{closed_port()}/"
+        url = f"http://127.0.0.1:{free_port()}/"
         body = self.body(Kind.ONE_SHOT, SMALL)  # of which nothing was read: it can be tried again
         outcome = await outcome_of(self.request(self.make_agent(), url, body, options))
         assert isinstance(outcome.error, ConnectError)

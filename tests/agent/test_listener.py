@@ -8,7 +8,7 @@ from filebody import BytesBody
 from filebody.agent import ExchangeListener, Moment, Options
 from filebody.errors import ConnectError
 from tests.agent.sending import SendCase
-from tests.cli.server import closed_port
+from tests.peers.ports import free_port
 from tests.peers.script import Close, ReadBody, ReadHead, Script, ScriptedServer, Send
 
 
@@ -26,7 +26,7 @@ class _Ends(ExchangeListener):
 
 class TestListener(SendCase):
     async def test_an_attempt_without_a_connection(self) -> None:
-        there = f"http://127.0.0.1:{closed_port()}/"
+        there = f"http://127.0.0.1:{free_port()}/"
         answer = f"HTTP/1.1 307 There\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n"
         listener = _Ends()
         script: Script = [ReadHead(), ReadBody(), Send(answer.encode()), Close()]

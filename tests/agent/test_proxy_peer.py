@@ -9,8 +9,8 @@ import pytest
 from filebody import Body, IterableBody, PathBody, ProxyError
 from filebody.agent import Proxies
 from tests.agent.sending import SendCase
-from tests.cli.server import closed_port
 from tests.peers import content
+from tests.peers.ports import free_port
 from tests.peers.stores import LIMIT_BYTES, Content, Store, Stores
 from tests.peers.tinyproxy import Tinyproxy
 
@@ -97,7 +97,7 @@ class TestProxy(ProxyCase):
                 assert "wrong" not in str(raised.value)
 
     async def test_without_a_proxy_there(self) -> None:
-        await self.use(f"http://127.0.0.1:{closed_port()}")
+        await self.use(f"http://127.0.0.1:{free_port()}")
         for tls in BOTH_WAYS:
             with pytest.raises(ProxyError) as raised:
                 await self.upload(tls=tls)
@@ -106,7 +106,7 @@ class TestProxy(ProxyCase):
     async def test_without_a_server_behind_it(self) -> None:
         await self.use(self.start_proxy().url)
         with pytest.raises(ProxyError) as raised:
-            await self.put(f"https://127.0.0.1:{closed_port()}/", None)
+            await self.put(f"https://127.0.0.1:{free_port()}/", None)
         assert raised.value.status == 500
 
 

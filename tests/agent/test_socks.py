@@ -20,7 +20,8 @@ from filebody.wire import parse_target
 from tests.agent.driven import LIMIT_SECONDS, Driven, Hand, caught, listening
 from tests.agent.sending import SendCase
 from tests.cli.command import run
-from tests.cli.server import closed_port, serving, take_all
+from tests.cli.server import serving, take_all
+from tests.peers.ports import free_port
 from tests.peers.socks import SocksServer
 
 URL = "http://host.test/"
@@ -218,7 +219,7 @@ def test_the_command(variable: str, excepted: str, tmp_path: Path) -> None:
 
 def test_an_unusable_proxy_stops_what_would_go_through_it(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"content")
-    url = f"http://127.0.0.1:{closed_port()}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     outcome = run("send", "f", url, cwd=tmp_path, env={"http_proxy": "socks4://h"})
     assert outcome.code == 2
     assert "--proxy '' goes without" in outcome.error

@@ -138,13 +138,6 @@ def take_all(peer: Peer) -> None:
         peer.answer(201)
 
 
-def closed_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextlib.contextmanager
 def full_port() -> Iterator[int]:
     """A port whose queue of connections is full: the kernel drops further attempts."""

@@ -16,7 +16,8 @@ import attrs
 import pytest
 
 from tests.cli.command import environment, run
-from tests.cli.server import Peer, Received, Script, closed_port, serving, take_all
+from tests.cli.server import Peer, Received, Script, serving, take_all
+from tests.peers.ports import free_port
 
 CONTENT = b"some content\n" * 100
 
@@ -261,6 +262,6 @@ def test_what_a_server_says_is_shown_decoded(tmp_path: Path) -> None:
 
 
 def test_no_advice_says_byte_0(tmp_path: Path) -> None:
-    outcome = run("send", "missing", f"http://127.0.0.1:{closed_port()}/", cwd=tmp_path)
+    outcome = run("send", "missing", f"http://127.0.0.1:{free_port()}/", cwd=tmp_path)
     assert outcome.code == 26
     assert "cannot read missing (for http://" in outcome.error

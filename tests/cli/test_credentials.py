@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import Outcome, run, run_here
-from tests.cli.server import Received, closed_port, serving, take_all
+from tests.cli.server import Received, serving, take_all
+from tests.peers.ports import free_port
 
 
 def basic(user: str, password: str) -> str:
@@ -150,7 +151,7 @@ def test_the_receiver_takes_its_token_from_a_file(tmp_path: Path) -> None:
 )
 def test_nobody_listens(proxy: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    url = f"http://me:hunter2@127.0.0.1:{closed_port()}/x?sig=hunter2"
+    url = f"http://me:hunter2@127.0.0.1:{free_port()}/x?sig=hunter2"
     outcome = run("send", "--json", "-v", *proxy, "f", url, cwd=tmp_path)
     assert outcome.code == (2 if "h:x" in "".join(proxy) else 55)
     assert "hunter2" not in outcome.out + outcome.err

@@ -14,7 +14,8 @@ from filebody.cli._form import Part, parse_part
 from filebody.cli._stdin import SHORT_BYTES
 from filebody.errors import UsageError
 from tests.cli.command import Outcome, receiving, run
-from tests.cli.server import Peer, Received, closed_port, serving, take_all
+from tests.cli.server import Peer, Received, serving, take_all
+from tests.peers.ports import free_port
 from tests.peers.twisted_web import TwistedWeb
 
 CONTENT = os.urandom(300_000)
@@ -230,7 +231,7 @@ def test_a_file_that_changes_is_named(tmp_path: Path) -> None:
 )
 def test_usage(arguments: list[str], words: str, tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    url = f"http://127.0.0.1:{closed_port()}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     failing(run("send", *arguments, url, cwd=tmp_path), 2, words)
 
 

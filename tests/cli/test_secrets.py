@@ -6,7 +6,8 @@ import pytest
 
 from filebody.cli._secrets import line_without_secrets, url_without_secrets
 from tests.cli.command import run
-from tests.cli.server import Peer, closed_port, serving
+from tests.cli.server import Peer, serving
+from tests.peers.ports import free_port
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_an_answer(status: int, tmp_path: Path) -> None:
 @pytest.mark.parametrize("sources", [["f"], ["missing"], ["f", "f"], ["--name", "x", "f"], []])
 def test_a_failure(sources: list[str], tmp_path: Path) -> None:
     (tmp_path / "f").touch()
-    url = f"http://127.0.0.1:{closed_port()}/g{QUERY}"
+    url = f"http://127.0.0.1:{free_port()}/g{QUERY}"
     outcome = run("send", *sources, url, cwd=tmp_path)
     assert outcome.code != 0
     assert SHOWN in outcome.error

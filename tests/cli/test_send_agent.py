@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import run, started
-from tests.cli.server import Peer, closed_port, serving, take_all
+from tests.cli.server import Peer, serving, take_all
+from tests.peers.ports import free_port
 from tests.peers.tinyproxy import Tinyproxy
 from tests.programs import require_program
 
@@ -158,7 +159,7 @@ def test_no_retry_without_being_asked(file: Path) -> None:
 
 
 def test_retry_of_a_connection(file: Path) -> None:
-    url = f"http://127.0.0.1:{closed_port()}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     with started("send", "--retry", "9", file, url, cwd=file.parent) as running:
         line = running.line("err")
         running.interrupt()  # while it waits
@@ -243,7 +244,7 @@ def test_proxy(proxy: Tinyproxy, file: Path) -> None:
 
 
 def test_a_proxy_that_is_not_there(file: Path) -> None:
-    env = {"http_proxy": f"http://127.0.0.1:{closed_port()}"}
+    env = {"http_proxy": f"http://127.0.0.1:{free_port()}"}
     outcome = run("send", "--json", file, "http://127.0.0.1:9/", cwd=file.parent, env=env)
     assert outcome.code == 55
     assert "the proxy cannot be reached" in json.loads(outcome.out)["error"]
@@ -257,7 +258,7 @@ def test_a_proxy_in_the_environment_that_is_none(file: Path) -> None:
 
 
 def test_what_was_sent_before_does_not_count(file: Path) -> None:
-    there = f"http://127.0.0.1:{closed_port()}/"
+    there = f"http://127.0.0.1:{free_port()}/"
 
     def script(peer: Peer) -> None:
         peer.head()

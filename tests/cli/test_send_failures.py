@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import PROGRAM, Outcome, environment, receiving, run, run_here
-from tests.cli.server import Peer, closed_port, serving, take_all
+from tests.cli.server import Peer, serving, take_all
+from tests.peers.ports import free_port
 
 LARGE = 32 * 1024 * 1024
 
@@ -140,7 +141,7 @@ def test_a_file_that_fails_to_be_read(tmp_path: Path) -> None:
 
 
 def test_nothing_listens(file: Path) -> None:
-    port = closed_port()
+    port = free_port()
     outcome = run("send", file, f"http://127.0.0.1:{port}/", cwd=file.parent)
     failing(outcome, 55, str(file), f"http://127.0.0.1:{port}/a%20file", "connection refused")
 
@@ -284,7 +285,7 @@ def test_the_others_are_sent_all_the_same(tmp_path: Path) -> None:
 
 def test_the_code_is_that_of_the_first(tmp_path: Path) -> None:
     (tmp_path / "good").write_bytes(b"good")
-    url = f"http://127.0.0.1:{closed_port()}/"
+    url = f"http://127.0.0.1:{free_port()}/"
     assert run("send", "good", "missing", url, cwd=tmp_path).code == 55
     assert run("send", "missing", "good", url, cwd=tmp_path).code == 26
 

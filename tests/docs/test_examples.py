@@ -22,6 +22,7 @@ import pytest
 from tests.cli.command import dispositions, environment
 from tests.docs.pages import DOCS, EXAMPLES, TIMEOUT_SECONDS, run_example
 from tests.peers.cutter import Cutter
+from tests.peers.ports import free_port
 from tests.programs import require_program
 from tests.receiver.process import ReceiverProcess
 
@@ -151,8 +152,7 @@ def test_send_with_errors(receiver: ReceiverProcess, source: Path, tmp_path: Pat
     assert "refused: 409" in run_example("send_with_errors.py", source, to, code=1)
     missing = run_example("send_with_errors.py", tmp_path / "missing", to, code=1)
     assert missing.startswith("the file cannot be read: ")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     nobody = run_example("send_with_errors.py", source, f"http://127.0.0.1:{port}/", code=1)
     assert nobody.startswith("no connection: ")
     with Cutter(after_bytes=1000) as cutter:
@@ -328,8 +328,7 @@ def test_own_bodies(tmp_path: Path) -> None:
 @pytest.mark.peer
 def test_behind_nginx(receiver: ReceiverProcess, source: Path, tmp_path: Path) -> None:
     program = require_program("nginx")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     server = (EXAMPLES / "nginx.conf").read_text()
     server = server.replace("127.0.0.1:8080", "{}:{}".format(*receiver.address))
     server = server.replace("127.0.0.1:8081", f"127.0.0.1:{port}")

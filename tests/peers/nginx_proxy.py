@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
+from tests.peers.ports import free_port
 from tests.peers.program import WebServer
 
 if TYPE_CHECKING:
@@ -63,8 +63,7 @@ class NginxProxy(WebServer):
     def __init__(self, directory: Path, certificates: Certificates) -> None:
         super().__init__(directory)
         self._certificates = certificates
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self.receiver_port = found.getsockname()[1]
+        self.receiver_port = free_port()
 
     def prepare(self) -> None:
         (self._root / "nginx.conf").write_text(

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
+from tests.peers.ports import free_ports
 from tests.programs import require_program
 
 START_SECONDS = 30
@@ -52,7 +53,7 @@ class Program(ABC):
         return
 
     def __enter__(self) -> Self:
-        self.ports = _free_ports(self.port_count)
+        self.ports = free_ports(self.port_count)
         self.prepare()
         self.start()
         return self
@@ -134,12 +135,3 @@ class WebServer(Program):
 
     def url(self, *, tls: bool) -> str:
         return f"https://localhost:{self.tls_port}" if tls else f"http://127.0.0.1:{self.port}"
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ask the kernel for ports; all are held until all are known, so they differ."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [found.getsockname()[1] for found in sockets]
-    for found in sockets:
-        found.close()
-    return ports

@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import threading
 
+from tests.peers.ports import free_port
 from tests.peers.recorder import Recorder
 
 
@@ -35,10 +36,8 @@ def test_it_counts_what_is_sent_and_what_was_confirmed_before() -> None:
 
 
 def test_a_server_that_is_not_there() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
     with (
-        Recorder(("127.0.0.1", port)) as recorder,
+        Recorder(("127.0.0.1", free_port())) as recorder,
         socket.create_connection(("127.0.0.1", recorder.port), 20) as client,
     ):
         assert client.recv(1) == b""

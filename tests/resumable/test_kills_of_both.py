@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import json
 import random
-import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 
 from filebody.resumable import Checkpoints
 from tests.long import by_form, long
+from tests.peers.ports import free_port
 from tests.peers.recorder import Recorder
 from tests.receiver.process import ReceiverProcess
 from tests.receiver.wire import eventually
@@ -47,8 +47,7 @@ class Line:
         self.protocol = protocol
         self._log = home / "sender.log"
         self._sender: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as found:
-            self._port: int = found.getsockname()[1]
+        self._port = free_port()
         self._requests = 0
         self.recorder = Recorder(("127.0.0.1", self._port))
         self.start = {"sender": self.start_sender, "receiver": self.start_receiver}

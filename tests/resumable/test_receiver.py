@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-import socket
 from pathlib import Path
 from typing import Any
 
 from filebody import IterableBody
 from filebody.resumable import Protocol
+from tests.peers.ports import free_port
 from tests.receiver.process import ReceiverProcess
 from tests.resumable.case import ResumableCase, content_of
 from tests.resumable.sending import start, wait_for_progress
@@ -81,12 +81,6 @@ class TestReceiver(ResumableCase):
                 metadata={"filename": b"tus"},
             )
             assert self.stored()[protocol] == content
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port: int = found.getsockname()[1]
-    return port
 
 
 def test_both_are_killed_in_turn(tmp_path: Path) -> None:
