@@ -71,16 +71,46 @@ def keep_returns_whole(*arguments: object) -> None:
             return
 
 
-def show_attrs_defaults(*arguments: Any) -> tuple[str, str] | None:
-    """Put the defaults into a signature that attrs has written: it looks them up by name."""
+def clean_signature(*arguments: Any) -> tuple[str | None, str | None]:
+    """Show defaults as they are written, interfaces by name, and classes by their public names."""
     _, what, _, value, _, signature, returns = arguments
-    if what != "class" or not attrs.has(value) or not signature:
+    if what == "class" and attrs.has(value) and signature:
+        # attrs writes defaults as look-ups by name.
+        fields = attrs.fields_dict(value)
+        signature = re.sub(
+            r"attr_dict\['(\w+)'\]\.default",
+            lambda found: repr(fields[found[1]].default),
+            signature,
+        )
+    return _cleaned(signature), _cleaned(returns)
+
+
+def _cleaned(text: str | None) -> str | None:
+    if text is None:
         return None
-    fields = attrs.fields_dict(value)
-    shown = re.sub(
-        r"attr_dict\['(\w+)'\]\.default", lambda found: repr(fields[found[1]].default), signature
-    )
-    return shown, returns
+    text = re.sub(r"<InterfaceClass [\w.]*?(\w+)>", r"\1", text)
+    text = re.sub(r"<(\w+\.\w+): [^>]*>", r"\1", text)  # members of enumerations
+    text = text.replace("= NOTHING", "= ...")  # made anew for each value
+    return _PRIVATE.sub(r"filebody.\1", text)
+
+
+def hide_private_modules(_app: Sphinx, tree: nodes.document, _name: str) -> None:
+    """Show classes by their names alone, where autodoc has put the module before them."""
+    for text in tree.findall(nodes.Text):
+        shown = _MODULE.sub("", text)
+        if shown != text and text.parent is not None:
+            text.parent.replace(text, nodes.Text(shown))
+    for reference in tree.findall(nodes.reference):
+        if "._" in reference.get("reftitle", ""):
+            where = reference.get("refid") or reference.get("refuri", "").rpartition("#")[2]
+            reference["reftitle"] = where
+
+
+# A module's private part, which the public names of its room do not have.
+_PRIVATE = re.compile(r"\bfilebody\.(\w+\.)_\w+\.(?=[A-Z])")
+_MODULE = re.compile(
+    r"\b(?:filebody\.(?:\w+\.)?_\w+|filebody\.progress|collections\.abc)\.(?=[A-Z])"
+)
 
 
 def find_by_public_name(app: Sphinx, env: Any, node: Any, child: nodes.Node) -> Any:
@@ -95,5 +125,6 @@ def find_by_public_name(app: Sphinx, env: Any, node: Any, child: nodes.Node) -> 
 def setup(app: Sphinx) -> None:
     """Put the first of these before napoleon, whose priority is 500."""
     app.connect("autodoc-process-docstring", keep_returns_whole, priority=400)
-    app.connect("autodoc-process-signature", show_attrs_defaults)
+    app.connect("autodoc-process-signature", clean_signature)
+    app.connect("doctree-resolved", hide_private_modules)
     app.connect("missing-reference", find_by_public_name)

@@ -99,6 +99,36 @@ def test_the_settings_show_their_defaults(built: Path) -> None:
     assert "attr_dict" not in text
 
 
+def signatures(page: Path) -> list[str]:
+    found = re.findall(r'<dt class="sig .*?</dt>', page.read_text(), re.DOTALL)
+    return [re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", "", one))) for one in found]
+
+
+def test_no_private_module_is_named(built: Path) -> None:
+    for page in built.rglob("*.html"):
+        named = re.findall(r"filebody(?:\.[a-z0-9]+)*\._\w+", page.read_text())
+        assert named == [], page.name
+
+
+def test_signatures_are_whole(built: Path) -> None:
+    pages = list((built / "reference").glob("*.html"))
+    found = [signature for page in pages for signature in signatures(page)]
+    assert len(found) > 100
+    for signature in found:
+        # What stands in quotes is a default of type str.
+        plain_signature = re.sub(r"'[^']*'", "''", signature).replace(">=", "")
+        for opening, closing in ("()", "[]", "{}"):
+            assert plain_signature.count(opening) == plain_signature.count(closing), signature
+        assert not re.search(r"[<>~]|NOTHING|attr_dict|InterfaceClass", plain_signature), signature
+
+
+def test_an_option_is_never_broken_in_two(built: Path) -> None:
+    styles = (built / "_static" / "pages.css").read_text()
+    assert re.search(r"code\.literal \.pre \{[^}]*white-space: nowrap", styles)
+    page = (built / "howto" / "command.html").read_text()
+    assert '<span class="pre">--no-resume</span>' in page
+
+
 def test_the_errors_are_a_tree_of_links(built: Path) -> None:
     page = (built / "reference" / "errors.html").read_text()
     for name in filebody.errors.__all__:
