@@ -17,10 +17,15 @@ def to_producer(data: Any) -> FileBodyProducer:
 
 async def main(reactor: Any, path: str, url: str) -> None:
     client = HTTPClient(Agent(reactor), data_to_body_producer=to_producer)
-    sources: list[Any] = [Path(path), b"bytes", sys.stdin.buffer]
-    for source in sources:
-        response = await client.put(url, data=source)
-        print(response.code, await response.text())
+    sources: dict[str, Any] = {
+        "path.bin": Path(path),
+        "bytes.bin": b"bytes",
+        "pipe.bin": sys.stdin.buffer,
+    }
+    for name, source in sources.items():
+        response = await client.put(url + name, data=source)
+        answer = await response.json()
+        print(response.code, answer["name"], answer["sha256"])
 
 
 react(main, sys.argv[1:])
