@@ -243,6 +243,20 @@ def test_a_disk_that_fails_is_told_and_logged(receiver: ReceiverProcess) -> None
 # --- start ------------------------------------------------------------
 
 
+@pytest.mark.parametrize("kind", ["file", "open to others"])
+def test_a_directory_of_uploads_that_cannot_be_used(tmp_path: Path, kind: str) -> None:
+    hidden = tmp_path / "received" / ".filebody-uploads"
+    hidden.parent.mkdir()
+    if kind == "file":
+        hidden.touch()
+    else:
+        hidden.mkdir()
+        hidden.chmod(0o777)
+    with pytest.raises(RuntimeError, match=r"cannot keep resumable uploads in .*not the receiver"):
+        ReceiverProcess(tmp_path).__enter__()
+    assert os.listdir(hidden.parent) == [hidden.name]
+
+
 def test_two_receivers_share_a_directory_and_a_killed_one_leaves_nothing(tmp_path: Path) -> None:
     one, two, three = (tmp_path / name for name in ("one", "two", "three"))
     for home in (one, two, three):

@@ -8,6 +8,7 @@ import attrs
 from twisted.internet.defer import Deferred
 from twisted.logger import Logger
 
+from filebody.errors import UsageError
 from filebody.receiver._budget import Budget
 from filebody.receiver._holds import Holds
 from filebody.receiver._room import RoomMaker
@@ -92,7 +93,15 @@ class Site:
             is_synced=config.fsync,
         )
         self.shelf.make_room = self.store.make_room = RoomMaker(self.shelf, self.holds.held)
-        for name in self.shelf.open():
+        try:
+            left_aside = self.shelf.open()
+        except OSError as error:
+            self.store.close()
+            raise UsageError(
+                f"cannot keep resumable uploads in {self.store.directory}: {error.strerror}; "
+                "check its owner and mode, or remove it"
+            ) from error
+        for name in left_aside:
             _log.warn("filebody receiver: the record {name} is left aside", name=f"{name[:6]}***")
 
     def close(self) -> None:
