@@ -6,12 +6,28 @@ import base64
 import random
 from typing import Final
 
-__all__ = ["damaged_head"]
+__all__ = ["UPLOAD_ID", "damaged_head"]
 
-_METHODS: Final = ["GET", "HEAD", "PUT", "POST", "PATCH", "DELETE", "OPTIONS", "put", "TRACE", "A"]
-_ID: Final = "x" * 32
+_METHODS: Final = ["POST", "PUT", "GET", "HEAD", "PATCH", "POST", "DELETE", "OPTIONS", "put", "A"]
+UPLOAD_ID: Final = b"x" * 32
+_ID: Final = UPLOAD_ID.decode()
 _TARGETS: Final = [
-    *("/", "/name", "/a/b", "/name?x=y", "*", "", "//", "/.uploads/" + _ID, "/.uploads/", "/d/"),
+    *(
+        "/",
+        "/",
+        "/",
+        "/d/",
+        "/name",
+        "/name",
+        "/a/b",
+        "/name?x=y",
+        "*",
+        "",
+        "//",
+        "/.uploads/" + _ID,
+        "/.uploads/",
+        "/d/",
+    ),
     *("/%2e%2e/x", "/%00", "/%zz", "/\xff", "/é", "http://127.0.0.1/x", "http://[x", "a:b", "/a#b"),
     *("/a/.uploads/" + _ID, "/.uploads/%c3%a9", "?", "/" + "a" * 300, "/" + "a/" * 1100),
 ]
@@ -28,14 +44,24 @@ _CODECS: Final = [
     "é",
 ]
 _VALUES: Final = [
-    *("", " ", "0", "1", "3", "-1", "1e3", "0x1", "9" * 15, "9" * 16, "9" * 5000, "?0", "?1", "?2"),
     *(
+        "",
+        " ",
+        "0",
+        "1",
+        "-1",
+        "1e3",
+        "0x1",
+        "9" * 16,
+        "?0",
         "a",
         "a, b",
         "a;b=c",
         '"a"',
         '"',
         "\\",
+    ),
+    *(
         "*",
         "%",
         "é",
@@ -45,60 +71,113 @@ _VALUES: Final = [
         ",",
         ";",
         "=",
-    ),
-    *(
-        "partial",
-        "final;",
-        "final;/.uploads/" + _ID,
-        "final;http://[x",
-        "final;a b",
-        "final;//",
         "²",
+        "[]",
+        "()",
+        ":",
+        "ÿ",
+        "\x85",
+        "\xa0",
     ),
-    *("http://127.0.0.1", "http://a.example", "http://[x", "https://é", "1.0.0", "8", "10", "6"),
-    *("sha-256=:AAAA:", "sha-256=:" + "A" * 43 + "=:", "sha-256=1", ":", "sha1 AAAA", "sha256 !"),
-    *(
-        "filename YQ==",
-        "filename",
-        "a !",
-        "name YQ==,name YQ==",
+]
+_OWN: Final[dict[str, list[str]]] = {
+    "Host": ["127.0.0.1", "[::1]:80", "localhost", "evil.example", "[", "a b", "127.0.0.1:x"],
+    "Origin": [
+        "http://127.0.0.1",
+        "http://a.example",
+        "null",
+        "http://[x",
+        "https://é",
+        "a b",
+        "x, ",
+    ],
+    "Authorization": ["Bearer token", "Bearer tokén", "Basic eDp5", "Bearer", "bearer  token "],
+    "Content-Length": ["3", "3, 3", "03", "+3", "9" * 30, "4", "0"],
+    "Transfer-Encoding": ["chunked", "gzip", "chunked, chunked", "Chunked", "identity"],
+    "Content-Type": [
+        *("multipart/form-data; boundary=b", "application/offset+octet-stream", "text/plain"),
+        *("application/partial-upload", "application/x-www-form-urlencoded", ";", "é/é"),
+    ],
+    "Content-Encoding": ["gzip", "zstd", "br", "identity", "gzip, zstd", "x-gzip", "é"],
+    "Content-Range": ["bytes 0-2/3", "bytes */3"],
+    "Content-Digest": [
+        "sha-256=:AAAA:",
+        "sha-256=1",
+        "a=(1 2);b",
+        ":",
+        "sha-256=:" + "A" * 43 + "=:",
+    ],
+    "Repr-Digest": ["sha-512=:AAAA:", "sha-256=?1", "sha-256", "SHA-256=::", "é=1"],
+    "Content-Disposition": [
+        *(f"a; filename*={codec}''x" for codec in _CODECS),
+        *(f"a; filename*={codec}'en'%ff%c3" for codec in _CODECS),
+        *(
+            "attachment; filename=a",
+            'a; filename="a',
+            "a; filename*0=a; filename*1*=b%",
+            "a; filename*",
+        ),
+        *('a; filename="../x"', "a; filename=\xff", 'a; filename="\\', "a;" + ";" * 500),
+    ],
+    "Expect": ["100-continue", "100-Continue, x", "é"],
+    "Connection": ["close", "keep-alive", "upgrade", "close, close"],
+    "Range": [
         "bytes=0-1",
         "bytes=-",
         "bytes=5-1",
-    ),
-    *("gzip", "zstd", "br", "identity", "gzip, zstd", "x-gzip", "chunked", "close", "keep-alive"),
-    *("multipart/form-data; boundary=b", "application/offset+octet-stream", "text/plain", "[]"),
-    *(
-        "application/partial-upload",
-        "Bearer token",
-        "Basic eDp5",
-        "PATCH",
-        "ÿ",
-        "100-continue",
-        "()",
-    ),
-    *(
-        "attachment; filename=a",
-        'a; filename="a',
-        "a;" + ";" * 500,
-        "Content-Digest",
-        "upload-checksum",
-    ),
-]
-_FIELDS: Final = [
-    *("Host", "Origin", "Authorization", "Content-Length", "Transfer-Encoding", "Content-Type"),
-    *("Content-Encoding", "Content-Range", "Content-Digest", "Repr-Digest", "Content-Disposition"),
-    *("Expect", "Connection", "Range", "If-Range", "If-Match", "If-None-Match", "Trailer", "X-Any"),
-    *("Tus-Resumable", "Upload-Length", "Upload-Offset", "Upload-Defer-Length", "Upload-Metadata"),
-    *("Upload-Concat", "Upload-Checksum", "Upload-Complete", "Upload-Draft-Interop-Version"),
-    *("X-HTTP-Method-Override", "Access-Control-Request-Method", "Access-Control-Request-Headers"),
-    *("Sec-Fetch-Site", "Upgrade", "HTTP2-Settings", "Upload-Limit"),
-]
+        "bytes=²-",
+        "bytes=" + "9" * 30 + "-",
+        "lines=1-2",
+    ],
+    "If-Range": ['"a"'],
+    "If-Match": ["*"],
+    "If-None-Match": ["*", '"a"'],
+    "Trailer": ["Content-Digest", "upload-checksum", "é"],
+    "Tus-Resumable": ["1.0.0", "0.2.2", "é"],
+    "Upload-Length": ["3", "0", "9" * 15, "9" * 5000, "²", "1e3", "3;a=b", "?1"],
+    "Upload-Offset": ["0", "3", "²", "-1", "0;x", '"0"'],
+    "Upload-Defer-Length": ["1", "0"],
+    "Upload-Metadata": [
+        *("filename YQ==", "filename", "a !", "name YQ==,name YQ==", "filename /////w==", "é YQ=="),
+        *("filename Li4veA==,", "filename AAAA", "a YQ==,,b", "filename 7aCA"),
+    ],
+    "Upload-Concat": [
+        *(
+            "partial",
+            "final;",
+            "final;/.uploads/" + _ID,
+            "final;http://[x",
+            "final;a b",
+            "final;//",
+        ),
+        *(
+            "final;//[/.uploads/" + _ID,
+            "final;http://é/.uploads/x",
+            "PARTIAL ",
+            "final;\x85",
+            "partial;a",
+        ),
+    ],
+    "Upload-Checksum": ["sha1 AAAA", "sha256 !", "x YQ==", "sha1", "é YQ=="],
+    "Upload-Complete": ["?0", "?1", "?2", "1", "?1;a"],
+    "Upload-Draft-Interop-Version": ["8", "10", "6", "3", "8.0", "9" * 16, "8;a=é"],
+    "X-HTTP-Method-Override": ["PATCH", "DELETE", "HEAD", "options", "ÿ", "µ", "ß", ""],
+    "Access-Control-Request-Method": ["PUT", "é"],
+    "Access-Control-Request-Headers": ["a, b", "a,", "é", " , "],
+    "Sec-Fetch-Site": ["same-origin", "cross-site"],
+    "Upgrade": ["h2c", "websocket"],
+    "X-Any": ["x"],
+}
+_FIELDS: Final = list(_OWN)
 _SETS: Final = [
     {},
     {"Tus-Resumable": "1.0.0", "Upload-Length": "3"},
     {"Tus-Resumable": "1.0.0", "Upload-Concat": "partial", "Upload-Length": "0"},
-    {"Tus-Resumable": "1.0.0", "Upload-Offset": "0", "Content-Type": _VALUES[-9]},
+    {
+        "Tus-Resumable": "1.0.0",
+        "Upload-Offset": "0",
+        "Content-Type": "application/offset+octet-stream",
+    },
     {"Upload-Draft-Interop-Version": "8", "Upload-Complete": "?1"},
     {"Upload-Draft-Interop-Version": "10", "Upload-Complete": "?0", "Upload-Length": "3"},
     {"Origin": "http://a.example", "Access-Control-Request-Method": "PUT"},
@@ -108,12 +187,13 @@ _SETS: Final = [
 def damaged_head(choice: random.Random) -> bytes:
     """Make a head and the three bytes of a body; most are not what any client would send."""
     pick = choice.choice
-    method = pick(_METHODS[:7]) if choice.random() < 0.8 else pick(_METHODS)
+    method = pick(_METHODS[:8]) if choice.random() < 0.8 else pick(_METHODS)
     fields = [("Host", "127.0.0.1")] if choice.random() < 0.9 else []
     fields += pick(_SETS).items()
     if choice.random() < 0.7:
         fields.append(("Content-Length", "3"))
-    fields += [(pick(_FIELDS), _value(choice)) for _ in range(choice.randrange(5))]
+    names = [pick(_FIELDS) for _ in range(choice.randrange(5))]
+    fields += [(name, _value(choice, name)) for name in names]
     choice.shuffle(fields)
     version = "1.1" if choice.random() < 0.9 else pick(["1.0", "2.0", "0.9", "1.2", ""])
     lines = [f"{method} {pick(_TARGETS)} HTTP/{version}"]
@@ -125,20 +205,18 @@ def damaged_head(choice: random.Random) -> bytes:
     return head
 
 
-def _value(choice: random.Random) -> str:
+def _value(choice: random.Random, name: str) -> str:
     pick = choice.choice
     kind = choice.random()
     if kind < 0.6:
-        return pick(_VALUES)
+        return pick(_OWN[name])
     if kind < 0.7:
-        return (
-            f"a; filename*={pick(_CODECS)}'{pick(['', 'en'])}'{pick(['x', '%ff', '%c3%a9', '%'])}"
-        )
-    if kind < 0.8:
-        name = choice.randbytes(choice.randrange(6))
-        return f"filename {base64.b64encode(name).decode()}"
+        return pick(_VALUES)
+    if kind < 0.75:
+        content = choice.randbytes(choice.randrange(6))
+        return f"filename {base64.b64encode(content).decode()}"
     if kind < 0.9:
-        return pick(_VALUES) + pick([",", ";", "=", " ", "; ", "\t"]) + pick(_VALUES)
+        return pick(_OWN[name]) + pick([",", ";", "=", " ", "; ", "\t"]) + pick(_VALUES)
     return "".join(chr(choice.randrange(1, 256)) for _ in range(choice.randrange(8)))
 
 

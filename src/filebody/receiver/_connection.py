@@ -118,8 +118,8 @@ class Connection(ConnectionLine):
         self._count_head(0)
         if self._is_leaving:
             self.site.leaving -= 1
-        self._lose_exchange(f"the connection was lost: {reason.getErrorMessage()}")
         self.site.remove(self)
+        self._lose_exchange(f"the connection was lost: {reason.getErrorMessage()}")
 
     # --- called by the receiver ----------------------------------------------------------------
 

@@ -228,7 +228,7 @@ class ConnectionLine(Protocol):
             self._phase = Phase.LINGERING
             self._framing.discard()
             self._outbox.finish()
-            self.pace.linger()
+            self.pace.linger(briefly=self._is_leaving)
 
     def refuse(self, refusal: Refusal, *, tell: bool = True) -> None:
         """Answer with an error; the exchange is over.

@@ -21,6 +21,7 @@ LEAST_READ_BYTES: Final = 16 * 1024
 # RFC 9112 section 9.6: after an early answer, read on for a while, so that the client sees the
 # answer before it sees a reset.
 _LINGER_SECONDS: Final = 10.0
+_SHORT_LINGER_SECONDS: Final = 1.0  # where others wait for the place
 _LINGER_BYTES: Final = 256 * 1024 * 1024
 
 
@@ -116,10 +117,10 @@ class Pace:
         self.release()  # TLS ends when both sides have said so; and only for so long
         self._transport.loseConnection()
 
-    def linger(self) -> None:
-        """End when the client has seen what was written."""
+    def linger(self, *, briefly: bool) -> None:
+        """End when the client has seen what was written, or after a while."""
         self.release()
-        self._wait(_LINGER_SECONDS)
+        self._wait(_SHORT_LINGER_SECONDS if briefly else _LINGER_SECONDS)
         if self.is_read_ended or self._is_tls:
             # In TLS this is a half-close: the alert goes out, and reading goes on.
             self._transport.loseConnection()

@@ -74,7 +74,7 @@ class Site:
     decoding: set[Line] = attrs.field(factory=set)
     leaving: int = 0
     is_closing: bool = False
-    _no_room_until: float = 0.0
+    _no_room_until: list[float] = attrs.field(factory=lambda: [0.0, 0.0])  # by need
     _all_gone: Deferred[None] | None = None
 
     def open(self) -> None:
@@ -142,7 +142,7 @@ class Site:
                 whoever was silent for a second is too slow.
         """
         now = self.clock.seconds()
-        if now < self._no_room_until and not in_need:
+        if now < self._no_room_until[in_need]:
             return  # nothing was found a moment ago, and looking costs
         most = self.config.max_connections
         found = sorted(
@@ -163,7 +163,7 @@ class Site:
         for connection in spared:
             connection.give_way()
         if not spared:
-            self._no_room_until = now + _LOOK_AGAIN_SECONDS
+            self._no_room_until[in_need] = now + _LOOK_AGAIN_SECONDS
 
     def spare_decoders(self) -> None:
         """Let those who are slow with a body that is decoded give way: memory is short."""
