@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -13,6 +15,7 @@ __all__ = ["drain", "read_detail"]
 
 # What is longer is ended with its connection.
 _MOST_BYTES = 1 << 16
+_MOST_SECONDS = 10.0
 
 
 class _Beginning(Protocol):
@@ -23,36 +26,43 @@ class _Beginning(Protocol):
     def __init__(self) -> None:
         self._content = b""
         self.done: Deferred[bytes] = Deferred()
+        self.is_whole = False
 
     def dataReceived(self, data: bytes) -> None:
         self._content += data[: _MOST_BYTES - len(self._content)]
         if len(self._content) == _MOST_BYTES:
-            self._end()
+            self.end()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
-        self._end()
+        self.is_whole = True
+        self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Do with what came; the rest is not waited for."""
         if not self.done.called:
             self.done.callback(self._content)
 
 
-async def drain(response: Response) -> bytes:
-    """Take the whole body, so that the connection is free; of a long one its beginning."""
+async def drain(response: Response, reactor: Any) -> bytes:
+    """Take the whole body, so that the connection is free; of a long or slow one its beginning."""
     beginning = _Beginning()
+    timer = reactor.callLater(_MOST_SECONDS, beginning.end)
     try:
         response.deliverBody(beginning)
         content = await beginning.done
     except BaseException:
         response.abort()
         raise
-    if len(content) == _MOST_BYTES:
+    finally:
+        if timer.active():
+            timer.cancel()
+    if not beginning.is_whole:
         response.abort()
     return content
 
 
-async def read_detail(response: Response) -> str:
+async def read_detail(response: Response, reactor: Any) -> str:
     """What a refusal says: shortened, in one line."""
-    content = await drain(response)
+    content = await drain(response, reactor)
     kind = response.headers.getRawHeaders(b"content-type")
     return reason_of(None if kind is None else kind[0].decode("latin-1"), content)

@@ -23,7 +23,7 @@ async def ask(way: Way) -> Offer:
     fields = way.headers_of(asking, is_same=is_same)
     asked = way.agent.request(asking.method.encode("ascii"), url, fields, options=way.options)
     response = cast("Response", await asked)
-    await drain(response)
+    await drain(response, way.agent.reactor)
     reply = read_reply(
         response.code,
         lookup_in(response.headers),

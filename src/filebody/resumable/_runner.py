@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 import time
 from collections.abc import Callable
@@ -13,12 +14,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.web.iweb import IResponse
 
-from filebody.agent import Digest, Informational, Options, Response, Retries
-from filebody.errors import EarlySuccess, RemoteError, TransferError
+from filebody.agent import Digest, Informational, Options, Response, Retries, Timeouts
+from filebody.errors import EarlySuccess, NoProgress, RemoteError, TransferError
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
 from filebody.resumable._answer import drain, read_detail
 from filebody.resumable._counted import CountedBody
+from filebody.resumable._deadline import Began, Deadline
 from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._replies import lookup_in, read_interim, read_reply
 from filebody.resumable._source import Source
@@ -90,6 +92,7 @@ class Runner:
         self._reactor: Any = way.agent.reactor
         self._under_way: Deferred[IResponse] | None = None
         self._refused: Exception | None = None
+        self._deadline: Deadline
         self._step: NextStep = Stay()
         self.state: State
         self.response: Response | None = None
@@ -115,6 +118,8 @@ class Runner:
             Exception: Why the upload failed; see `upload`.
         """
         self.state, self._step = first
+        seconds = self.state.plan.give_up_after_seconds
+        self._deadline = Deadline(self._reactor, seconds, self._stop_late)
         return await self._go_on(until)
 
     async def go_on(self) -> State:
@@ -125,7 +130,7 @@ class Runner:
         """Let go of the last response: nobody wants it."""
         response, self.response = self.response, None
         if response is not None and not self._is_read:
-            await drain(response)
+            await drain(response, self._reactor)
 
     async def _go_on(self, until: Callable[[State], bool] | None) -> State:
         while True:
@@ -177,7 +182,7 @@ class Runner:
             answered = await request
         except CancelledError:
             if self._refused is not None:
-                raise self._refused from None
+                raise self._refused from self._refused.__cause__
             raise
         except TransferError as error:
             return Lost(
@@ -186,6 +191,7 @@ class Runner:
                 is_passing=error.may_pass or isinstance(error, EarlySuccess),
             )
         finally:
+            self._deadline.end()
             self._under_way = None
             if send.has_content:
                 self.sent_bytes += self._taken_bytes
@@ -200,7 +206,7 @@ class Runner:
         detail = ""
         if response.code >= 300 and send.kind is not Kind.DISCOVER:
             self._is_read = True
-            detail = await read_detail(response)
+            detail = await read_detail(response, self._reactor)
         reply = read_reply(
             _status_of(response),
             lookup_in(response.headers),
@@ -221,17 +227,43 @@ class Runner:
         mine = self._way.options
         return attrs.evolve(
             mine,
-            timeouts=attrs.evolve(mine.timeouts, total_seconds=None),
+            timeouts=self._timeouts(mine.timeouts),
             retries=Retries(limit=0),
             digest=Digest.NONE,  # of the whole it could be, not of a range
             redirects=_redirects(mine) if send.kind in {Kind.CREATE, Kind.DISCOVER} else 0,
             on_progress=self._progressed(send) if send.has_content else None,
             on_informational=self._informational(send),
+            listener=Began(self._head_sent, self._deadline.body_sent, mine.listener),
         )
+
+    def _timeouts(self, mine: Timeouts) -> Timeouts:
+        most = self.state.plan.give_up_after_seconds or math.inf
+        return attrs.evolve(
+            mine,
+            connect_seconds=_least(mine.connect_seconds, most),
+            tls_seconds=_least(mine.tls_seconds, most),
+            total_seconds=None,
+        )
+
+    def _head_sent(self) -> None:
+        self._deadline.begin(self.state.failing_since, has_body=self._body is not None)
+
+    def _stop_late(self) -> None:
+        """Give up: nothing more has arrived for too long, and a request is under way."""
+        if self._under_way is None or self._refused is not None:
+            return
+        state = self.state
+        seconds = state.plan.give_up_after_seconds
+        last = "no answer" if state.last_error is None else str(state.last_error)
+        self._refused = NoProgress(state.plan.url, state.confirmed, seconds, last)
+        self._refused.__cause__ = state.last_error
+        self._under_way.cancel()
 
     def _progressed(self, send: Send) -> Callable[[Progress], object]:
         def progressed(progress: Progress) -> None:
             acknowledged = progress.acknowledged_bytes
+            known = progress.sent_bytes if acknowledged is None else acknowledged
+            self._deadline.progressed(progress.sent_bytes, known)
             self._observer.progressed(
                 send.start + progress.sent_bytes,
                 send.start + (progress.sent_bytes if acknowledged is None else acknowledged),
@@ -260,6 +292,8 @@ class Runner:
             self._refused = step.error
             self._under_way.cancel()
         elif self.state != before:
+            if self.state.confirmed > before.confirmed:
+                self._deadline.touch()
             self._tell(before, step)
             self._source.confirmed(self.state.confirmed)
             self._observer.changed(self.state)
@@ -315,6 +349,11 @@ def _status_of(response: Response) -> int:
             return earlier.code
         later, earlier = earlier, cast("Response | None", earlier.previousResponse)
     return response.code
+
+
+def _least(seconds: float | None, most: float) -> float | None:
+    least = most if seconds is None else min(seconds, most)
+    return None if math.isinf(least) else least
 
 
 def _redirects(options: Options) -> int:
