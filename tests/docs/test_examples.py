@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import dispositions, environment
+from tests.cli.command import dispositions, environment, receiving, run
 from tests.docs.pages import DOCS, EXAMPLES, TIMEOUT_SECONDS, run_example
+from tests.peers.certificates import Certificates
 from tests.peers.cutter import Cutter
 from tests.peers.ports import free_port
 from tests.programs import require_program
@@ -307,30 +309,91 @@ def test_own_bodies(tmp_path: Path) -> None:
     assert "Ran 3 tests" in done.stdout
 
 
+@contextlib.contextmanager
+def nginx(server: str, port: int, directory: Path) -> Iterator[None]:
+    """Run nginx with a configuration of the guide, in which the addresses were replaced."""
+    program = require_program("nginx")
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{kind}_temp_path {directory}/{kind};\n" for kind in kinds)
+    config = directory / "nginx.conf"
+    config.write_text(
+        f"daemon off; master_process off; pid {directory}/pid; error_log {directory}/error.log;\n"
+        f"events {{}}\nhttp {{ access_log off;\n{paths}{server}}}\n"
+    )
+    process = subprocess.Popen([program, "-p", directory, "-c", config], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(port, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(TIMEOUT_SECONDS)
+
+
 @pytest.mark.peer
 def test_behind_nginx(receiver: ReceiverProcess, source: Path, tmp_path: Path) -> None:
-    program = require_program("nginx")
     port = free_port()
     server = (EXAMPLES / "nginx.conf").read_text()
     server = server.replace("127.0.0.1:8080", "{}:{}".format(*receiver.address))
     server = server.replace("127.0.0.1:8081", f"127.0.0.1:{port}")
-    config = tmp_path / "nginx.conf"
-    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    directories = "".join(f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in kinds)
-    config.write_text(
-        f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
-        f"events {{}}\nhttp {{ access_log off;\n{directories}{server}}}\n"
-    )
-    nginx = subprocess.Popen([program, "-p", tmp_path, "-c", config], stderr=subprocess.DEVNULL)
-    try:
+    with nginx(server, port, tmp_path):
         url = f"http://127.0.0.1:{port}/"
-        wait_for(port, nginx)
         run_example("upload.py", source, f"{url}by-length.bin")
         run_example("send_pipe.py", f"{url}chunked.bin", stdin=CONTENT)
-    finally:
-        nginx.terminate()
-        nginx.wait(TIMEOUT_SECONDS)
     assert stored(receiver, "by-length.bin") == stored(receiver, "chunked.bin") == CONTENT
+
+
+@pytest.mark.peer
+def test_below_a_path_of_nginx_with_tls_and_passwords(
+    certificates: Certificates, source: Path, tmp_path: Path
+) -> None:
+    """All of "nginx-files.conf": each kind of upload, a page, and a form of that page's origin."""
+    require_program("nginx")
+    curl = require_program("curl")
+    port = free_port()
+    public = f"https://localhost:{port}/files/"
+    inbox = tmp_path / "inbox"
+    users = tmp_path / "users"
+    users.write_text("ann:{PLAIN}password\n")
+    small = tmp_path / "small.txt"
+    small.write_bytes(b"small")
+    with receiving(inbox, "--token", "secret", "--public-url", public) as (_, url):
+        server = (EXAMPLES / "nginx-files.conf").read_text()
+        for written, meant in (
+            ("listen 443 ssl", f"listen 127.0.0.1:{port} ssl"),
+            ("/etc/ssl/files.example.org.pem", str(certificates.server_chain)),
+            ("/etc/ssl/files.example.org.key", str(certificates.server_key)),
+            ("/etc/nginx/files.users", str(users)),
+            ("Bearer TOKEN", "Bearer secret"),
+            ("http://127.0.0.1:8080/", url),
+        ):
+            assert written in server
+            server = server.replace(written, meant)
+        with nginx(server, port, tmp_path):
+            send = ("send", "-u", "ann:password", "--cacert", str(certificates.authority))
+            for options in (
+                (str(small), public),
+                (str(source), public),
+                ("--parallel", "3", str(source), f"{public}parallel.bin"),
+                ("--no-resume", str(source), f"{public}sub/plain.bin"),
+            ):
+                outcome = run(*send, *options, cwd=tmp_path)
+                assert outcome.code == 0, outcome
+                assert "digest verified" in outcome.out
+            asking = [curl, "-sf", "--cacert", str(certificates.authority)]
+            asking += ["-u", "ann:password"]
+            page = subprocess.check_output([*asking, public], text=True, timeout=TIMEOUT_SECONDS)
+            assert "parallel.bin" in page
+            origin = f"Origin: https://localhost:{port}"
+            put = [*asking, "-H", origin, "-T", str(small), f"{public}from-a-page.txt"]
+            subprocess.check_output(put, timeout=TIMEOUT_SECONDS)
+            refused = run("send", "--cacert", certificates.authority, small, public, cwd=tmp_path)
+            assert refused.code == 22
+            assert "401" in refused.error
+    for name in ("source.bin", "parallel.bin", "sub/plain.bin"):
+        assert (inbox / name).read_bytes() == CONTENT
+    assert (
+        (inbox / "small.txt").read_bytes() == (inbox / "from-a-page.txt").read_bytes() == b"small"
+    )
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

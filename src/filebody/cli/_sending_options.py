@@ -96,6 +96,7 @@ fail_early = option(
 peer = _together(
     token(PEER),
     option(
+        "-u",
         "--user",
         metavar="USER[:PASSWORD]",
         section=PEER,
