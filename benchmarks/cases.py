@@ -16,6 +16,7 @@ __all__ = [
     "Contestant",
     "Target",
     "agent_cases",
+    "command_cases",
     "producer_cases",
     "resumable_cases",
     "slow_cases",
@@ -194,6 +195,41 @@ def agent_cases(files: Files) -> Iterator[Case]:
         targets=(Target(_LONGEST, "<", 100),),
         sink="verify",
         hold=sizes.many_uploads,
+    )
+
+
+def command_cases(files: Files) -> Iterator[Case]:
+    """Programs, their start included."""
+
+    def programs(*names: str) -> tuple[Contestant, ...]:
+        labels = {"version": f"{OURS} --version"}
+        return tuple(
+            Contestant(labels.get(name, name), "command", {"options": {"program": name}})
+            for name in names
+        )
+
+    yield Case(
+        name="command",
+        title=f"{_size(files.sizes.large_bytes)} by the command, digest computed",
+        figures=("CPU s/GB", "GB/s"),
+        contestants=programs(OURS, "curl"),
+        job={"files": (files.large,)},
+        targets=(Target("CPU s/GB", "<=", 1.1),),
+    )
+    yield Case(
+        name="command-start",
+        title="One file of 4 KiB by the command",
+        figures=("CPU ms each",),
+        contestants=programs("version", OURS, "curl"),
+        job={"files": files.small[:1]},
+        targets=(Target("CPU ms each", "<=", 70),),
+    )
+    yield Case(
+        name="command-small",
+        title=f"{len(files.small[:1000]):,} files of 4 KiB by the command",
+        figures=("uploads/s", "CPU ms each"),
+        contestants=programs(OURS, "curl"),
+        job={"files": files.small[:1000]},
     )
 
 

@@ -20,7 +20,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import chart, table
-from benchmarks.cases import Case, agent_cases, producer_cases, resumable_cases, slow_cases
+from benchmarks.cases import (
+    Case,
+    agent_cases,
+    command_cases,
+    producer_cases,
+    resumable_cases,
+    slow_cases,
+)
 from benchmarks.compare import compare
 from benchmarks.files import Files, Sizes
 from benchmarks.measure import Cores
@@ -49,6 +56,7 @@ def _machine() -> dict[str, Any]:
 def _cases(directory: Path, sizes: Sizes, stack: ExitStack) -> Iterator[Case]:
     files = Files(directory, sizes)
     yield from agent_cases(files)
+    yield from command_cases(files)
     yield from resumable_cases(files)
     if shutil.which("fusermount3") is None:
         print("no file system with slow reads: fusermount3 (Debian's fuse3) is missing")

@@ -30,4 +30,4 @@ class Head:
         for line in head.lower().split(b"\r\n")[1:-2]:
             name, _, value = line.partition(b":")
             fields[name] = value.strip()
-        return cls(int(fields[b"content-length"]), fields.get(b"expect") == b"100-continue")
+        return cls(int(fields.get(b"content-length", 0)), fields.get(b"expect") == b"100-continue")
