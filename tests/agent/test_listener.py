@@ -30,8 +30,9 @@ class TestListener(SendCase):
         answer = f"HTTP/1.1 307 There\r\nLocation: {there}\r\nContent-Length: 0\r\n\r\n"
         listener = _Ends()
         script: Script = [ReadHead(), ReadBody(), Send(answer.encode()), Close()]
+        options = Options(listener=listener, redirects=1)
         with ScriptedServer(script) as server, pytest.raises(ConnectError) as raised:
-            await self.put(server.url, BytesBody(b"content"), Options(listener=listener))
+            await self.put(server.url, BytesBody(b"content"), options)
         assert (raised.value.url, raised.value.offset) == (there, 0)
         assert listener.bodies == [1]
         assert listener.ends == [(1, None), (2, ConnectError)]

@@ -249,9 +249,10 @@ class Exchange:
         """See `BodySource.abort`."""
         self._fail(error)
 
-    def later(self, call: Callable[[], None]) -> None:
+    @property
+    def later(self) -> Callable[[Callable[[], None]], None]:
         """See `BodySource.later`."""
-        self._engine.turns.later(call)
+        return self._engine.turns.later
 
     # Sending.
 

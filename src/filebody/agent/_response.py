@@ -50,8 +50,9 @@ class BodySource(Protocol):
     def abort(self, error: BaseException) -> None:
         """No more are wanted, ever, because of `error`."""
 
-    def later(self, call: Callable[[], None]) -> None:
-        """Call this in a later turn of the reactor."""
+    @property
+    def later(self) -> Callable[[Callable[[], None]], None]:
+        """Calls what it is given in a later turn of the reactor; it does not hold the source."""
 
 
 @implementer(IPushProducer)
