@@ -3,6 +3,7 @@
 Its events go to a file, one line of JSON each. Lines on its standard input are commands:
 
     open       let writes to the disk go on (with `is_disk_stuck` they wait from the start)
+    jump N     set the wall clock forward by N seconds
     stop N     stop the receiver with a grace of N seconds, and end
 
 and at the end of the input it stops at once.
@@ -16,6 +17,7 @@ import os
 import resource
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +118,10 @@ class ReceiverProcess(Child):
 
 
 def main() -> None:
+    # Before Twisted, whose clock it is.
+    now, shift = time.time, [0.0]
+    time.time = lambda: now() + shift[0]
+
     from twisted.internet import reactor as installed_reactor
     from twisted.logger import globalLogBeginner, textFileLogObserver
 
@@ -163,6 +169,8 @@ def main() -> None:
                 for line in lines:
                     if line == b"open":
                         gate.set()
+                    elif line.startswith(b"jump"):
+                        shift[0] += float(line.split()[1])
                     else:
                         grace = float(line.split()[1])
                         reactor.callFromThread(

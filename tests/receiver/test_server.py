@@ -20,6 +20,7 @@ import filebody.receiver
 from filebody.errors import UsageError
 from filebody.receiver import Receiver, ReceiverConfig, ReceiverEvent, Stored
 from tests.receiver.process import ReceiverProcess
+from tests.receiver.resuming import tus_append, tus_create, tus_head
 from tests.receiver.wire import Wire, eventually, head, put
 
 if TYPE_CHECKING:
@@ -238,6 +239,26 @@ def test_a_disk_that_fails_is_told_and_logged(receiver: ReceiverProcess) -> None
         wire.send(put("/x"))
         assert wire.answer().status == 201
     assert accepted(receiver)
+
+
+@pytest.mark.parametrize("jump", [864_000, -864_000])
+def test_a_wall_clock_that_is_set_changes_no_duration(tmp_path: Path, jump: int) -> None:
+    with (
+        ReceiverProcess(tmp_path, idle_timeout_seconds=2) as receiver,
+        Wire(receiver.address) as slow,
+        Wire(receiver.address) as silent,
+    ):
+        waiting = tus_create(receiver, 5)
+        slow.send(head("PUT", "/slow", "Content-Length: 8") + b"half")
+        silent.send(b"GET /")
+        assert eventually(lambda: 4 in receiver.files.values())
+        receiver.tell(f"jump {jump}")
+        assert slow.is_quiet(0.5)
+        slow.send(b"half")
+        assert slow.answer().status == 201
+        assert tus_head(receiver, waiting).status == 200
+        assert tus_append(receiver, waiting, 0, b"bytes").status == 204
+        assert silent.answer().status == 408
 
 
 # --- start ------------------------------------------------------------

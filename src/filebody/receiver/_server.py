@@ -88,7 +88,7 @@ class Receiver:
             scheme="http" if config.cert is None else "https",
             store=Store(config.directory, overwrite=config.overwrite),
             workers=self._workers,
-            clock=monotonic(reactor),
+            clock=reactor,
             on_event=on_event,
         )
         self._sweeper = Sweeper(self._site, reactor)
