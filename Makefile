@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test coverage test-long lint bench docs lock clean
+.PHONY: help demo test coverage test-long lint bench docs man lock clean
 
 help: ## list the targets (this)
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1	\2/p' Makefile | expand -t 16
@@ -43,6 +43,10 @@ bench: $(VENV)/.dev ## compare with other clients
 docs: $(VENV)/.dev ## build the documentation
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+man: $(VENV)/.dev ## make the manual pages from the help
+	$(BIN)/python tools/man_pages.py docs/_build/man
+	@echo "read: man docs/_build/man/filebody.1"
 
 # Commit the result.
 lock: $(VENV)/.dev ## lock the dependencies that pyproject.toml names

@@ -23,6 +23,7 @@ _BROUGHT_BY = {
     "curl": "the Debian package curl",
     "fish": "the Debian package fish",
     "fusermount3": "the Debian package fuse3",
+    "man": "the Debian package man-db",
     "node": "Node.js 20 or newer",
     "nginx": "the Debian package nginx-light",
     "openssl": "the Debian package openssl",
