@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from filebody.cli._stdin import SHORT_BYTES
 from tests.cli.command import run, started
 from tests.cli.server import Peer, serving, take_all
 from tests.peers.ports import free_port
@@ -15,6 +16,8 @@ from tests.peers.tinyproxy import Tinyproxy
 from tests.programs import require_program
 
 CONTENT = os.urandom(300_000)
+# More than is read ahead to learn the length.
+LONG = os.urandom(SHORT_BYTES + 1)
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def test_see_other_before_it_had_everything(tmp_path: Path) -> None:
 
 def test_redirect_of_a_pipe(tmp_path: Path) -> None:
     with serving(Moved(307)) as server:
-        outcome = run("send", "-", f"{server.url}f", cwd=tmp_path, stdin=CONTENT)
+        outcome = run("send", "-", f"{server.url}f", cwd=tmp_path, stdin=LONG)
     assert outcome.code == 22
     for part in ("answered 307", "redirects to /there/f: send it there", "read only once"):
         assert part in outcome.error
@@ -208,7 +211,7 @@ def test_files_share_a_connection(tmp_path: Path) -> None:
 )
 def test_expect(option: tuple[str, ...], fields: bool, tmp_path: Path) -> None:
     with serving(take_all) as server:
-        outcome = run("send", *option, "-", f"{server.url}x", cwd=tmp_path, stdin=CONTENT)
+        outcome = run("send", *option, "-", f"{server.url}x", cwd=tmp_path, stdin=LONG)
     assert outcome.code == 0
     assert ("expect" in server.requests[0].fields) is fields
 

@@ -44,8 +44,8 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "--nope", "f"], "--nope"),
         (["send", "-H"], "requires an argument (see filebody send --help)"),
         (["send", "f", "ftp://h/f"], "sends by http:// and https:// only, not by ftp:"),
-        (["send", "f", "http://"], "needs a host"),
-        (["send", "f", "http://h:port/"], "is not a URL"),
+        (["send", "f", "http://"], "its host is missing"),
+        (["send", "f", "http://h:port/"], "its port is no number"),
         (["send", "http://127.0.0.1/"], "nothing to send"),
         (["send", "http://127.0.0.1/", "f"], "the URL goes last"),
         (["send", "f", "localhost:80/up/"], "write http://localhost:80/up/"),
@@ -60,7 +60,10 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "-H", "Content-Length: 1", "f", "http://127.0.0.1/"], "cannot be set"),
         (["send", "-H", "Transfer-Encoding: x", "f", "http://127.0.0.1/"], "cannot be set"),
         (["send", "--token", "a b", "f", "http://127.0.0.1/"], "visible ASCII"),
-        (["send", "--token", "a", "-H", "Authorization: b", "f", "http://h/"], "which of them"),
+        (
+            ["send", "--token", "a", "-H", "Authorization: b", "f", "http://h/"],
+            "leave out one of them",
+        ),
         (["send", "--insecure", "f"], "there is no URL"),
         (["try", "f", "http://h/"], "filebody try takes no URL"),
         (["try", "f", ""], "an argument is empty"),
@@ -77,7 +80,7 @@ def failing(outcome: Outcome, code: int, *parts: str) -> None:
         (["send", "--limit-rate", "fast", "f", "http://h/"], "'fast' is not a rate"),
         (["send", "--max-redirects", "-1", "f", "http://h/"], "--max-redirects"),
         (["send", "--retry", "-1", "f", "http://h/"], "--retry"),
-        (["send", "--proxy", "socks5://h:1", "f", "http://h/"], "--proxy: socks5://h:1 is not a"),
+        (["send", "--proxy", "socks9://h:1", "f", "http://h/"], "--proxy: socks9://h is not a"),
         (["send", "--proxy", "http://h:1", "f"], "there is no URL"),
         (["sned", "f"], "did you mean send?"),
         (["recieve", "f"], "did you mean receive?"),
@@ -159,6 +162,9 @@ def answers(
     def script(peer: Peer) -> None:
         peer.head()
         peer.body()
+        if peer.received.method == "OPTIONS":  # whether to advise --resume
+            peer.answer(404)
+            return
         peer.answer(int(peer.received.target.lstrip("/")), content, **fields)
 
     for status in statuses:
