@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.command import Outcome, run, run_here
+from tests.cli.command import PROGRAM, Outcome, environment, run, run_here
 from tests.cli.server import Received, serving, take_all
+from tests.cli.test_terminal import terminal
 from tests.peers.ports import free_port
 
 
@@ -155,3 +157,37 @@ def test_nobody_listens(proxy: tuple[str, ...], tmp_path: Path) -> None:
     outcome = run("send", "--json", "-v", *proxy, "f", url, cwd=tmp_path)
     assert outcome.code == (2 if "h:x" in "".join(proxy) else 55)
     assert "hunter2" not in outcome.out + outcome.err
+
+
+def test_a_prompt(tmp_path: Path) -> None:
+    (tmp_path / "f").write_bytes(b"content")
+    with (
+        serving(take_all) as server,
+        terminal("send", "--user", "me", "f", server.url, cwd=tmp_path) as window,
+    ):
+        window.wait_for("Password of me: ")
+        window.type(b"hunter2\n")
+        code, seen = window.end()
+    assert code == 0, seen
+    assert "hunter2" not in seen
+    assert server.requests[0].fields["authorization"] == basic("me", "hunter2")
+
+
+def test_a_prompt_that_is_interrupted(tmp_path: Path) -> None:
+    (tmp_path / "f").touch()
+    with terminal("send", "--user", "me", "f", "http://h/", cwd=tmp_path) as window:
+        window.wait_for("Password of me: ")
+        window.type(b"\x03")
+        code, seen = window.end()
+    assert code == 130
+    assert "interrupted before anything was sent" in seen
+
+
+def test_no_terminal_to_ask(tmp_path: Path) -> None:
+    # In a session of its own, without a terminal that could ask the one who runs the tests.
+    command = ["setsid", "--wait", *PROGRAM, "send", "--user", "me", "-", "http://h/f"]
+    done = subprocess.run(
+        command, env=environment(home=tmp_path), capture_output=True, text=True, input="hunter2"
+    )
+    assert done.returncode == 2
+    assert "there is no terminal to ask for the password" in done.stderr
