@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filebody._redaction import redact, redact_line, redact_unparsed
+from filebody._redaction import redact, redact_identifiers, redact_line, redact_unparsed
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,9 @@ from filebody._redaction import redact, redact_line, redact_unparsed
         ("http://me:a@s3@h/f", "http://***@h/f"),
         ("http://h/@s/f", "http://h/@s/f"),
         ("http://h/f?sig=s3", "http://h/f?sig=***"),
+        ("http://h/.uploads/s3/f", "http://h/.uploads/***/f"),
+        ("what?is=this.txt#1", "what?is=this.txt#1"),
+        ("a//b@c/d", "a//b@c/d"),
         ("http://h/f?part=1&uploads&code=123", "http://h/f?part=1&uploads&code=***"),
         ("http://h/f?overwrite=true", "http://h/f?overwrite=true"),
         ("http://h/f?folder=s3", "http://h/f?folder=***"),
@@ -36,6 +39,37 @@ def test_text(text: str, shown: str) -> None:
     assert redact(shown) == shown
 
 
+HEX = "24e533e02ec3bc40c387f1a0e460e216"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        (f"/files/{HEX}", "/files/***"),
+        (f"/files/{HEX}+2~xAb.c-d_e/x", "/files/***/x"),
+        ("/f/0b5c3a52-9f6f-4f0e-8f5f-2f0a0d0c0b0a/", "/f/***/"),
+        ("/f/dXBsb2Fkcy9hYmMvZGVm1w?x=1", "/f/***?x=1"),
+        ("/.uploads/short", "/.uploads/***"),
+        (f"/f/{HEX}.tar", f"/f/{HEX}.tar"),
+        ("/backup-2024-01-02-database-of-the-shop", "/backup-2024-01-02-database-of-the-shop"),
+        ("/Photos_of_2024-summer.tar", "/Photos_of_2024-summer.tar"),
+        ("/files/12345", "/files/12345"),
+    ],
+)
+def test_identifiers(path: str, shown: str) -> None:
+    assert redact_identifiers(f"no http://h{path}: no") == f"no http://h{shown}: no"
+    line = redact_line(f"PATCH {path} HTTP/1.1", has_identifiers=True)
+    assert line == f"PATCH {shown} HTTP/1.1"
+    line = redact_line(f"Location: {path}", has_identifiers=True)
+    assert line == f"Location: {shown}"
+    assert redact_line(f"PATCH /a/{HEX} HTTP/1.1") == f"PATCH /a/{HEX} HTTP/1.1"
+
+
+def test_parts() -> None:
+    assert redact_line("Upload-Concat: final;/a/1 /a/2") == "Upload-Concat: final;***"
+    assert redact_line("Upload-Concat: partial") == "Upload-Concat: partial"
+
+
 @pytest.mark.parametrize(
     ("line", "shown"),
     [
@@ -47,6 +81,8 @@ def test_text(text: str, shown: str) -> None:
         ("PUT http://auth:1/ HTTP/1.1", "PUT http://auth:1/ HTTP/1.1"),
         ("Content-Type: text/plain", "Content-Type: text/plain"),
         ("X-Empty-Token:", "X-Empty-Token: ***"),
+        ("PUT /.uploads/s3?k=s3 HTTP/1.1", "PUT /.uploads/***?k=*** HTTP/1.1"),
+        ("Location: /.uploads/s3?k=s3", "Location: /.uploads/***?k=***"),
     ],
 )
 def test_line(line: str, shown: str) -> None:

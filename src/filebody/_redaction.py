@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-__all__ = ["BLOT", "is_secret_name", "redact", "redact_line", "redact_unparsed"]
+__all__ = [
+    "BLOT",
+    "is_secret_name",
+    "redact",
+    "redact_identifiers",
+    "redact_line",
+    "redact_unparsed",
+]
 
 BLOT: Final = "***"
 
@@ -32,6 +39,16 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
 _REQUEST_LINE = re.compile(r"([!-~]+ )(/\S*)( HTTP/\d.*)?", re.DOTALL)
 _RELATIVE = re.compile(r"(Location|Content-Location|Link):(.*)", re.IGNORECASE | re.DOTALL)
 _PAIR = re.compile(r"([^&;=]*)(=?)([^&;]*)")
+# Who knows the URL of an upload can go on with it, or end it. `filebody receive` has them below
+# /.uploads/; of others the words are known by their look: digits of a UUID or a random number,
+# with what tusd adds behind a plus.
+_UPLOAD = re.compile(r"(/\.uploads/)[^/?#\s]+")
+_IDENTIFIER = re.compile(
+    r"(?<=/)(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{20,}"
+    r"|(?=[^/?#]*[0-9])(?=[^/?#]*[A-Z])(?=[^/?#]*[a-z])[A-Za-z0-9_~=-]{20,})"
+    r"(?:\+[^/?#]*)?(?=[/?#]|[:,.;)\]>'\"]*\Z)"
+)
+_CONCAT = re.compile(r"(Upload-Concat:\s*final;).*", re.IGNORECASE | re.DOTALL)
 # What a sentence puts behind a URL.
 _PUNCTUATION = re.compile(r"[:,.;)\]>'\"]+\Z")
 _HARMLESS = re.compile(r"\d{0,6}|true|false|yes|no|on|off", re.IGNORECASE)
@@ -50,19 +67,34 @@ def redact(text: str) -> str:
     return _URL.sub(lambda url: _redact_tail(url[0]), text)
 
 
-def redact_line(line: str) -> str:
-    """Put a blot for each secret of a line of a request's or response's head."""
+def redact_identifiers(text: str) -> str:
+    """Put a blot for the secrets of the URLs in a text, and for what names an upload in them."""
+    return _URL.sub(lambda url: _redact_path(url[0]), redact(text))
+
+
+def redact_line(line: str, *, has_identifiers: bool = False) -> str:
+    """Put a blot for each secret of a line of a request's or response's head.
+
+    Args:
+        line: Without its end.
+        has_identifiers: Whether its URLs may be those of uploads.
+    """
+    redact_text = redact_identifiers if has_identifiers else redact
     request = _REQUEST_LINE.fullmatch(line)
     if request is not None:
-        return f"{request[1]}{_redact_tail(request[2])}{request[3] or ''}"
+        path = _redact_tail(request[2])
+        if has_identifiers:
+            path = _redact_path(path)
+        return f"{request[1]}{path}{request[3] or ''}"
     field = _FIELD.fullmatch(line)
     if field is None or field[2].startswith("//"):
-        return redact(line)
+        return redact_text(line)
     if is_secret_name(field[1]) or _SECRET_VALUE.match(field[2]):
         return f"{field[1]}: {BLOT}"
     if _RELATIVE.fullmatch(line):
-        return f"{field[1]}:{_redact_tail(redact(field[2]))}"
-    return redact(line)
+        value = _redact_tail(redact_text(field[2]))
+        return f"{field[1]}:{_redact_path(value) if has_identifiers else value}"
+    return redact_text(_CONCAT.sub(rf"\g<1>{BLOT}", line))
 
 
 def redact_unparsed(url: str) -> str:
@@ -73,6 +105,10 @@ def redact_unparsed(url: str) -> str:
     return redact(_USER_AT_WORST.sub(rf"\g<1>{BLOT}@", url))
 
 
+def _redact_path(url: str) -> str:
+    return _IDENTIFIER.sub(BLOT, url)
+
+
 def _redact_tail(url: str) -> str:
     """Put a blot for what stands behind the path of a URL."""
     end = _PUNCTUATION.search(url)
@@ -80,6 +116,7 @@ def _redact_tail(url: str) -> str:
     url, mark, _ = url[: len(url) - len(tail)].partition("#")
     fragment = mark and f"{mark}{BLOT}"
     path, mark, query = url.partition("?")
+    path = _UPLOAD.sub(rf"\g<1>{BLOT}", path)
     return f"{path}{mark}{_PAIR.sub(_redact_pair, query)}{fragment}{tail}"
 
 

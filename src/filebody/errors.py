@@ -34,6 +34,9 @@
             ├── ResponseTimeout
             └── TotalTimeout
 
+Messages show no secrets: values of queries, and what names an upload in its URL, are `***`. The
+attributes have URLs as they are, but never a user name or a password.
+
 A wrong *type* is a plain `TypeError` and a call out of order a plain `RuntimeError`, as everywhere
 in Python. An exception that a caller's own file object raises is passed on as it is.
 """
@@ -41,6 +44,8 @@ in Python. An exception that a caller's own file object raises is passed on as i
 from __future__ import annotations
 
 import os
+
+from filebody._redaction import redact, redact_identifiers
 
 __all__ = [
     "BodyChanged",
@@ -104,7 +109,8 @@ class UploadLocked(UsageError):
 
     def __init__(self, source: str, url: str) -> None:
         super().__init__(
-            f"another process is sending {source} to {url}: wait until it is done, or end it"
+            f"another process is sending {source} to {redact(url)}: wait until it is done, or "
+            "end it"
         )
         self.source = source
         self.url = url
@@ -244,7 +250,8 @@ class RemoteError(FilebodyError):
     def __init__(
         self, url: str, status: int, detail: str = "", *, response: object | None = None
     ) -> None:
-        super().__init__(f"{url} answered {status}" + (f": {detail}" if detail else ""))
+        said = f": {detail}" if detail else ""
+        super().__init__(redact_identifiers(f"{url} answered {status}{said}"))
         self.url = url
         self.status = status
         self.detail = detail
@@ -384,7 +391,8 @@ class TransferError(FilebodyError):
     may_pass: bool = False
 
     def __init__(self, url: str, offset: int, reason: str) -> None:
-        super().__init__(f"{url}: {reason} (after {offset} bytes of the body)")
+        message = f"{url}: {reason} (after {offset} bytes of the body)"
+        super().__init__(redact_identifiers(message))
         self.url = url
         self.offset = offset
         self.reason = reason

@@ -62,3 +62,41 @@ def test_a_failure(sources: list[str], tmp_path: Path) -> None:
     assert outcome.code != 0
     assert SHOWN in outcome.error
     assert "s3cret" not in outcome.error
+
+
+IDENTIFIER = "24e533e02ec3bc40c387f1a0e460e216"
+
+
+@pytest.mark.parametrize("how", ["refused", "lost", "cancel"])
+def test_who_sees_a_log_cannot_go_on_with_an_upload(how: str, tmp_path: Path) -> None:
+    tus = {"Tus_Resumable": "1.0.0", "Tus_Version": "1.0.0", "Tus_Extension": "creation"}
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        match peer.received.method:
+            case "OPTIONS":
+                peer.answer(204, b"", **tus)
+            case "POST":
+                peer.answer(201, b"", Location=f"/files/{IDENTIFIER}?sig=s3cret", **tus)
+            case "HEAD" | "PATCH" if how == "lost":
+                pass
+            case "DELETE" if how == "cancel":
+                peer.answer(403, b"not /files/" + IDENTIFIER.encode(), **tus)
+            case _:
+                peer.answer(403, b"", **tus)
+
+    (tmp_path / "f").write_bytes(bytes(1 << 20))
+    with serving(script) as server:
+        options = ("-v", "--json", "--give-up-after", "1")
+        outcomes = [run("send", *options, "f", f"{server.url}?sig=s3cret", cwd=tmp_path)]
+        if how == "cancel":
+            outcomes.append(run("uploads", "--json", cwd=tmp_path))
+            outcomes.append(run("uploads", "cancel", *options, "--all", cwd=tmp_path))
+    assert "PATCH" in [request.method for request in server.requests]
+    for outcome in outcomes:
+        said = outcome.out + outcome.err
+        assert "s3cret" not in said
+        for line in said.splitlines():
+            # What the server says in its own words is the server's.
+            assert IDENTIFIER not in line or "not /files/" in line

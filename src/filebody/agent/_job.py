@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 
+from filebody._redaction import redact_identifiers
 from filebody.agent._connect import Route, connect
 from filebody.agent._content import Content
 from filebody.agent._digest import digest_field
@@ -326,7 +327,7 @@ class Job:
         try:
             getattr(listener, name)(moment, **facts)
         except Exception:  # noqa: BLE001 - it only listens
-            _log.failure("the listener of {url} failed", url=request.target.url)
+            _log.failure("the listener of {url} failed", url=redact_identifiers(request.target.url))
 
     def _tell_retry(
         self,
@@ -347,7 +348,7 @@ class Job:
         try:
             self._options.on_retry(attempt)
         except Exception:  # noqa: BLE001 - it is only told
-            _log.failure("on_retry of {url} failed", url=request.target.url)
+            _log.failure("on_retry of {url} failed", url=redact_identifiers(request.target.url))
 
     def _late(self) -> None:
         self._timer = None

@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IClientRequest, IResponse
 from zope.interface import implementer
 
+from filebody._redaction import redact_identifiers
 from filebody.agent._parser import Head
 from filebody.agent._redirect import Request
 from filebody.agent._response_failed import response_failed
@@ -313,13 +314,15 @@ class Response:
             try:
                 protocol.connectionLost(self._told(protocol, self._reason))
             except Exception:  # noqa: BLE001 - it is the caller's, and the exchange is over
-                _log.failure("connectionLost of the protocol that took {url} failed", url=self.url)
+                url = redact_identifiers(self.url)
+                _log.failure("connectionLost of the protocol that took {url} failed", url=url)
 
     def _deliver(self, data: bytes) -> None:
         try:
             self._protocol.dataReceived(data)
         except Exception as error:  # noqa: BLE001 - it is the caller's
-            _log.failure("dataReceived of the protocol that takes {url} failed", url=self.url)
+            url = redact_identifiers(self.url)
+            _log.failure("dataReceived of the protocol that takes {url} failed", url=url)
             self.abort(error)
 
     def _told(self, protocol: Any, reason: Callable[[], Failure]) -> Failure:

@@ -125,7 +125,7 @@ class _Cancel(Job):
         self._asked = options
         self._store = store
         self._checkpoint = checkpoint
-        self._trace = Trace(show.say) if options.verbose else None
+        self._trace = Trace(show.say, has_identifiers=True) if options.verbose else None
 
     async def _do(self) -> None:
         await cancel(

@@ -9,7 +9,7 @@ from filebody.cli._advice import advice_after
 from filebody.cli._answer import status_phrase
 from filebody.cli._exit import Interrupted
 from filebody.cli._load import Reached
-from filebody.cli._secrets import url_without_secrets
+from filebody.cli._secrets import text_without_identifiers, url_without_secrets
 from filebody.cli._words import bytes_count, one_line
 from filebody.errors import (
     BodyChanged,
@@ -82,6 +82,8 @@ def failure_line(
     url = place
     if isinstance(error, (RemoteError, TransferError)):
         url = url_without_secrets(error.url)
+        # What the user has written is shown; what a server has made up may be a secret.
+        url = url if url == place else text_without_identifiers(url)
     source = error.source if isinstance(error, BodyError) else source
     after = f"after {bytes_count(reached.sent_bytes)}"
     if reached.total_bytes is not None:
@@ -110,16 +112,16 @@ def failure_line(
                 "send it again"
             )
         case ResumeError() if error.status < 400:
-            line = f"{url} cannot take {source} ({after}): {error.detail}"
+            line = f"{url} cannot take {source} ({after}): {text_without_identifiers(error.detail)}"
         case RemoteError():
             line = f"{url} answered {status_words(error.status)} to {source} {after}"
-            line += f": {error.detail}" if error.detail else ""
+            line += f": {text_without_identifiers(error.detail)}" if error.detail else ""
             line = _with(line, advice_after(error, reached))
         case TransferTimeout():
-            line = f"timeout sending {source} to {url} {after}: {error.reason}; try again, or "
+            line = f"timeout sending {source} to {url} {after}: {_reason(error)}; try again, or "
             line += f"give it longer ({_timeout_option(error)})"
         case TransferError():
-            line = f"cannot send {source} to {url} ({after}): {error.reason}"
+            line = f"cannot send {source} to {url} ({after}): {_reason(error)}"
             # It may be out before the agent has seen that it is.
             is_sent = reached.is_out or error.offset == reached.total_bytes
             line = _with(line, _transfer_advice(error, is_sent=is_sent))
@@ -134,6 +136,10 @@ def failure_line(
     if reached.upload_id is not None:
         line = _with(line, _resuming_advice(error, reached.upload_id))
     return one_line(line)
+
+
+def _reason(error: TransferError) -> str:
+    return text_without_identifiers(error.reason)
 
 
 def _resuming_advice(error: Exception, upload_id: str) -> str | None:

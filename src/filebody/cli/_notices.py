@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from filebody.cli._messages import cause_of
-from filebody.cli._secrets import url_without_secrets
+from filebody.cli._secrets import text_without_identifiers
 from filebody.cli._words import one_line, size
 from filebody.resumable import Notice, NoticeKind, Protocol
 
@@ -61,7 +61,7 @@ class Notices:
         """Put it into words."""
         words = self._words(notice)
         if words:
-            self._tell(one_line(f"filebody: {url_without_secrets(words)}"))
+            self._tell(one_line(f"filebody: {text_without_identifiers(words)}"))
 
     def moving(self, seconds: float) -> None:
         """Something is being sent, for so long: the server did not refuse it at once."""

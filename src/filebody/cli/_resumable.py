@@ -72,7 +72,7 @@ class Resumable(Job):
         self.status: int | None = None
         self.is_verified = False
         self._agent = agent
-        self._trace = Trace(show.say if is_verbose else None)
+        self._trace = Trace(show.say if is_verbose else None, has_identifiers=True)
         self._total_seconds = options.timeouts.total_seconds
         self._options = attrs.evolve(options, listener=self._trace)
         self._method = method

@@ -18,10 +18,12 @@ class Trace(ExchangeListener):
 
     Args:
         say: Takes a line that is safe to be shown; None to say nothing.
+        has_identifiers: Whether URLs may name an upload, which is a secret of the server's.
     """
 
-    def __init__(self, say: Callable[[str], None] | None) -> None:
+    def __init__(self, say: Callable[[str], None] | None, *, has_identifiers: bool = False) -> None:
         self._say = say
+        self._has_identifiers = has_identifiers
         self._url: str | None = None
         self._attempt = 0
 
@@ -75,7 +77,8 @@ class Trace(ExchangeListener):
 
     def _line(self, mark: str, text: str) -> None:
         if self._say is not None:
-            self._say(one_line(f"{mark} {line_without_secrets(text)}"))
+            shown = line_without_secrets(text, has_identifiers=self._has_identifiers)
+            self._say(one_line(f"{mark} {shown}"))
 
 
 def _text(field: bytes) -> str:
