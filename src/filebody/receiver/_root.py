@@ -37,8 +37,9 @@ class Root:
 
     def __init__(self, path: Path) -> None:
         self._path = os.path.realpath(path)
-        with self._open() as descriptor:
-            self._device = os.fstat(descriptor).st_dev
+        descriptor = os.open(self._path, _OPEN)
+        self._device = os.fstat(descriptor).st_dev
+        os.close(descriptor)
 
     @contextlib.contextmanager
     def opened(self, *, is_made: bool = True) -> Iterator[int]:
@@ -51,30 +52,25 @@ class Root:
             Refusal: 503 where something else has its place.
             OSError: It cannot be opened or made.
         """
-        with contextlib.ExitStack() as stack:
-            try:
-                try:
-                    descriptor = stack.enter_context(self._open())
-                except FileNotFoundError:
-                    if not is_made:
-                        raise
-                    self._make()
-                    descriptor = stack.enter_context(self._open())
-            except NotADirectoryError as error:
-                raise _replaced(
-                    "something else has the name of the receiver's directory"
-                ) from error
+        descriptor = self._open(is_made=is_made)
+        try:
             if os.fstat(descriptor).st_dev != self._device:
                 raise _replaced("the disk of the receiver's directory is not the one of the start")
             yield descriptor
-
-    @contextlib.contextmanager
-    def _open(self) -> Iterator[int]:
-        descriptor = os.open(self._path, _OPEN)
-        try:
-            yield descriptor
         finally:
             os.close(descriptor)
+
+    def _open(self, *, is_made: bool) -> int:
+        try:
+            try:
+                return os.open(self._path, _OPEN)
+            except FileNotFoundError:
+                if not is_made:
+                    raise
+                self._make()
+                return os.open(self._path, _OPEN)
+        except NotADirectoryError as error:
+            raise _replaced("something else has the name of the receiver's directory") from error
 
     def _make(self) -> None:
         # Only the last segment: where more is missing, a disk is rather not mounted.

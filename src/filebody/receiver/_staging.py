@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from filebody.receiver._root import Root
 
-__all__ = ["Staging", "remove_stale"]
+__all__ = ["Staging", "has_name", "make_temporary", "remove_stale"]
 
 _NAME: Final = re.compile(r"\.filebody-incoming-[0-9a-f]{16}")
 _PART: Final = re.compile(r"[0-9a-f]{16}\.part")
@@ -71,19 +71,8 @@ class Staging:
         The mode is what the process's umask makes of 0666, as of any new file: the directory
         keeps others out until the file gets its final name.
         """
-        name = f"{secrets.token_hex(8)}.part"
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with self.opened() as directory:
-            return os.open(name, flags, 0o666, dir_fd=directory), name
-
-    def has(self, name: str, descriptor: int) -> bool:
-        """Say whether an open temporary file still has its name here."""
-        with self.opened() as directory:
-            try:
-                found = os.stat(name, dir_fd=directory, follow_symlinks=False)
-            except FileNotFoundError:
-                return False
-            return os.path.samestat(found, os.fstat(descriptor))
+            return make_temporary(directory)
 
     def remove(self, name: str) -> None:
         """Remove a temporary file, if it is still there and can be."""
@@ -132,6 +121,22 @@ class Staging:
             os.close(self._lock)
         self._name, self._lock = name, lock
         return directory
+
+
+def make_temporary(directory: int) -> tuple[int, str]:
+    """Make an empty file in an open directory; see `Staging.create`."""
+    name = f"{secrets.token_hex(8)}.part"
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.open(name, flags, 0o666, dir_fd=directory), name
+
+
+def has_name(directory: int, name: str, descriptor: int) -> bool:
+    """Say whether an open file still has its name in a directory."""
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return os.path.samestat(found, os.fstat(descriptor))
 
 
 def remove_stale(root: Root) -> list[str]:

@@ -20,7 +20,7 @@ from filebody.receiver._os_errors import translated
 from filebody.receiver._placement import Placement
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._root import Root
-from filebody.receiver._staging import Staging, remove_stale
+from filebody.receiver._staging import Staging, has_name, make_temporary, remove_stale
 from filebody.receiver._writing import write_all
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 __all__ = ["Incoming", "Store", "StoredFile"]
 
 _REREAD_BYTES: Final = 1024 * 1024
-_LEAST_BYTES: Final = 1
+# A body of unknown length is not begun on a disk without this much.
+_LEAST_BYTES: Final = 64 * 1024
 
 
 @attrs.frozen(kw_only=True)
@@ -114,9 +115,7 @@ class Store:
         taken_status = self.taken_status(create_only)
         with translated(name):
             self.placement.check_free(name, taken_status)
-            if not self.placement.has_room(length or 0):
-                self.make_room(length or _LEAST_BYTES)
-            self.placement.check_room(length)
+            self._check_room(length)
             descriptor, temporary = self.staging.create()
         return Incoming(
             self,
@@ -126,6 +125,16 @@ class Store:
             algorithms=algorithms,
             taken_status=taken_status,
         )
+
+    def _check_room(self, length: int | None) -> None:
+        least = _LEAST_BYTES if length is None else length
+        try:
+            self.placement.check_room(least)
+        except Refusal as refusal:
+            if refusal.status != 507:
+                raise
+            self.make_room(least)
+            self.placement.check_room(least)
 
     def close(self) -> None:
         """Remove what is temporary and close the directory."""
@@ -198,10 +207,10 @@ class Incoming:
                     )
             os.fsync(descriptor)
             store = self._store
-            if not store.staging.has(self.temporary, descriptor):
-                self._stage_again()
-            self._close()  # a watcher is told of a close after the rename as of another event
             with store.staging.opened() as staging:
+                if not has_name(staging, self.temporary, descriptor):
+                    self._stage_again(staging)
+                self._close()  # a watcher is told of a close after the rename as of another event
                 replaced = store.placement.place(
                     self.name, staging, self.temporary, self.taken_status
                 )
@@ -220,9 +229,9 @@ class Incoming:
             self._has_temporary = False
             self._store.staging.remove(self.temporary)
 
-    def _stage_again(self) -> None:
+    def _stage_again(self, staging: int) -> None:
         """Copy the bytes to a new temporary file, for the name of the old one was removed."""
-        descriptor, self.temporary = self._store.staging.create()
+        descriptor, self.temporary = make_temporary(staging)
         old, self._descriptor = self._descriptor, descriptor
         try:
             offset = 0
