@@ -8,18 +8,20 @@ from typing import cast
 
 import http_sf
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.iweb import IResponse
 
 from filebody.cli._load import CODINGS
 from filebody.cli._secrets import url_without_secrets
-from filebody.errors import EarlySuccess, TransferTimeout
+from filebody.errors import EarlySuccess, ProtocolError, TransferTimeout
 from filebody.wire import reason_of
 
 __all__ = ["accepted_codings", "beginning_of", "detail_of", "digest_of", "status_phrase"]
 
 _ANSWER_BYTES = 1 << 16
+_ANSWER_SECONDS = 60.0
 _ANSWER_CHARACTERS = 300
 _REASON_CHARACTERS = 160
 _NEVER = re.compile(r"\s*q\s*=\s*0(\.0*)?\s*", re.IGNORECASE)
@@ -36,21 +38,22 @@ class _Beginning(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         self._content += data[: _ANSWER_BYTES - len(self._content)]
-        if len(self._content) == _ANSWER_BYTES and not self.done.called:
-            self._end()
+        if len(self._content) == _ANSWER_BYTES:
+            self.end()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.done.called:
             return
-        if reason.check(TransferTimeout, EarlySuccess, CancelledError):
+        if reason.check(TransferTimeout, EarlySuccess, ProtocolError, CancelledError):
             self.done.errback(reason)
         else:  # an answer that is cut short is an answer all the same
             self.done.callback(self._content)
 
-    def _end(self) -> None:
-        """More would not be read by anybody."""
-        self.done.callback(self._content)
-        self._stop()
+    def end(self) -> None:
+        """Do with what came; more is not read, or not waited for."""
+        if not self.done.called:
+            self.done.callback(self._content)
+            self._stop()
 
     def _cancel(self, _: object) -> None:
         self._stop()
@@ -63,12 +66,25 @@ class _Beginning(Protocol):
 def beginning_of(response: IResponse) -> Deferred[bytes]:
     """The answer's body, or as much of it as a person would read.
 
-    Fails with a `TransferTimeout` if it takes too long, with `EarlySuccess` if it was given before
-    the server had everything and it then took no more. Cancelled, the connection is closed.
+    Of an answer that does not end within a minute it is what came by then. Fails with a
+    `TransferTimeout` if it stands still, with `ProtocolError` if its framing is damaged, with
+    `EarlySuccess` if it was given before the server had everything and it then took no more.
+    Cancelled, the connection is closed.
     """
+    from twisted.internet import reactor  # noqa: PLC0415 - importing it installs one
+
     beginning = _Beginning()
     response.deliverBody(beginning)
+    if not beginning.done.called:
+        timer = cast("IReactorTime", reactor).callLater(_ANSWER_SECONDS, beginning.end)
+        beginning.done.addBoth(_stopped, timer)
     return beginning.done
+
+
+def _stopped(result: bytes | Failure, timer: IDelayedCall) -> bytes | Failure:
+    if timer.active():
+        timer.cancel()
+    return result
 
 
 def digest_of(response: IResponse) -> bytes | None:
