@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
+
+from twisted.internet.defer import Deferred, ensureDeferred
+from twisted.web.iweb import IBodyProducer
+from zope.interface import implementer
 
 from filebody import FileBodyProducer, IterableBody, NotReplayable
 from tests.agent.cases import LARGE, PLAINLY, SMALL, SOME, trying
 from tests.agent.clients import AgentCase, outcome_of, pieces
 from tests.integration.eventually import until
-from tests.peers.script import ReadBody, ReadHead, ScriptedServer, Send, Stall
+from tests.peers.script import ReadBody, ReadHead, ScriptedServer, Send, Stall, Wait
 
 _OK = Send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
@@ -76,3 +81,63 @@ class TestBrokenBodies(AgentCase):
             await until(server.all_ended)
         assert isinstance(second.error, NotReplayable)
         assert not any(r.complete for c in server.connections for r in c.requests)
+
+
+@implementer(IBodyProducer)
+class _RaisesWhen:
+    """Writes until it is paused; raises in one of its methods."""
+
+    length = LARGE
+
+    def __init__(self, call: str) -> None:
+        self._call = call
+        self._is_paused = False
+        self._left = LARGE
+        self.paused: Deferred[None] = Deferred()
+
+    def startProducing(self, consumer: Any) -> Deferred[None]:
+        self._consumer = consumer
+        self._write()
+        return Deferred()
+
+    def pauseProducing(self) -> None:
+        self._is_paused = True
+        if not self.paused.called:
+            self.paused.callback(None)
+        self._come("pause")
+
+    def resumeProducing(self) -> None:
+        self._come("resume")
+        self._is_paused = False
+        self._write()
+
+    def stopProducing(self) -> None:
+        self._is_paused = True
+
+    def _come(self, call: str) -> None:
+        if call == self._call:
+            raise _Unreadable(call)
+
+    def _write(self) -> None:
+        while self._left and not self._is_paused:
+            count = min(self._left, 1 << 16)
+            self._left -= count
+            self._consumer.write(bytes(count))
+
+
+class TestProducersThatRaise(AgentCase):
+    async def test_each(self) -> None:
+        """The request ends with what was raised, and the server sees no complete request."""
+        for call in ("pause", "resume"):
+            script = [ReadHead(), Wait("read"), ReadBody()]
+            with ScriptedServer(script) as server:
+                producer = _RaisesWhen(call)
+                request = self.request(self.make_agent(), server.url, producer, PLAINLY)
+                running = ensureDeferred(outcome_of(request))
+                await producer.paused
+                server.let("read")
+                error = (await running).error
+                await until(server.all_ended)
+            assert isinstance(error, _Unreadable), call
+            assert not any(r.complete for c in server.connections for r in c.requests)
+            self.flushLoggedErrors(_Unreadable)  # type: ignore[no-untyped-call]
