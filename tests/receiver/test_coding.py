@@ -279,3 +279,20 @@ def test_many_open_zstd_bodies(tmp_path: Path) -> None:
         with Wire(receiver.address) as wire:
             wire.send(put("/plain") + put("/small", gzip.compress(b"x"), "Content-Encoding: gzip"))
             assert [wire.answer().status for _ in range(2)] == [201, 201]
+
+
+def test_bodies_that_are_decoded_leave_threads_to_others(tmp_path: Path) -> None:
+    coded = gzip.compress(b"body")
+    with (
+        ReceiverProcess(tmp_path, is_disk_stuck=True) as receiver,
+        contextlib.ExitStack() as stack,
+    ):
+        wires = [stack.enter_context(Wire(receiver.address)) for _ in range(12)]
+        for number, wire in enumerate(wires):
+            wire.send(put(f"/{number}", coded, "Content-Encoding: gzip"))
+        assert all(wire.is_quiet(0.02) for wire in wires)
+        with Wire(receiver.address) as other:
+            other.send(head("GET", "/"))
+            assert other.answer().status == 200
+        receiver.tell("open")
+        assert [wire.answer().status for wire in wires] == [201] * 12

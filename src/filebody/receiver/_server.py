@@ -40,6 +40,8 @@ _log = Logger()
 _BACKLOG = 1024
 # So many connections more than are served get a 503; further ones are closed without a word.
 _SURPLUS = 100
+# A few bytes that stand for gigabytes keep these busy, and not those of other uploads.
+_DECODER_THREADS = 2
 
 
 class Receiver:
@@ -83,11 +85,13 @@ class Receiver:
         reactor = cast("PosixReactorBase", monotonic(reactor))
         self._reactor = reactor
         self._workers = Workers(reactor)
+        self._decoders = Workers(reactor, _DECODER_THREADS)
         self._site = Site(
             config=config,
             scheme="http" if config.cert is None else "https",
             store=Store(config.directory, overwrite=config.overwrite),
             workers=self._workers,
+            decoders=self._decoders,
             clock=reactor,
             on_event=on_event,
         )
@@ -148,12 +152,14 @@ class Receiver:
     async def _start(self) -> None:
         config = self._config
         self._workers.start()
+        self._decoders.start()
         try:
             factory = self._factory()
             await self._workers.run(self._site.open)
             self._listening = await self._listen(factory)
         except BaseException:
             self._workers.stop()
+            self._decoders.stop()
             self._is_stopped = True
             raise
         self.port = cast("IPv4Address | IPv6Address", self._listening.getHost()).port
@@ -199,12 +205,14 @@ class Receiver:
             connection.shut_down()
         self._grace = self._reactor.callLater(self._grace_seconds, self._abort_all)
         await self._site.when_empty()
+        await self._decoders.when_idle()
         await self._workers.when_idle()  # files may still be read for clients that have gone
         if self._grace.active():
             self._grace.cancel()
         self._grace = None
         await self._workers.run(self._site.close)
         self._workers.stop()
+        self._decoders.stop()
         if self._trigger is not None:
             self._reactor.removeSystemEventTrigger(self._trigger)
 

@@ -50,6 +50,7 @@ class Site:
         shelf: Where uploads are that can be gone on with; from `open` on.
         holds: Who is at which of them.
         workers: The threads for the disk.
+        decoders: The threads for bodies that are decoded on their way to the disk.
         budget: All memory that clients make us hold.
         clock: Where timeouts are set; it does not follow the wall clock.
         on_event: Whom to tell; None for nobody.
@@ -63,6 +64,7 @@ class Site:
     scheme: str
     store: Store
     workers: Workers
+    decoders: Workers
     clock: IReactorTime
     on_event: Callable[[ReceiverEvent], None] | None
     budget: Budget = attrs.field(

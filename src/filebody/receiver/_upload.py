@@ -41,6 +41,7 @@ class Reception:
         self._line = line
         self._site = line.site
         self._upload = upload
+        self._workers = line.site.workers if upload.coding is None else line.site.decoders
         self._has_body = True
         self._writer: Writer | None = None
         self._incoming: Incoming | CodedIncoming | None = None
@@ -51,7 +52,7 @@ class Reception:
     def start(self, *, has_body: bool) -> None:
         """Make the checks that need the disk, and open a temporary file."""
         self._has_body = has_body
-        self._site.workers.run(self._open).addCallbacks(self._begun, self._failed).addErrback(
+        self._workers.run(self._open).addCallbacks(self._begun, self._failed).addErrback(
             self._line.fail
         )
 
@@ -121,12 +122,12 @@ class Reception:
 
     def _begun(self, incoming: Incoming | CodedIncoming) -> None:
         if self._is_over:
-            self._site.workers.run(incoming.abort)
+            self._workers.run(incoming.abort)
             return
         self._incoming = incoming
         self._writer = Writer(
             incoming,
-            self._site.workers,
+            self._workers,
             self._site.budget,
             on_full=self._line.hold,
             on_room=self._room_made,

@@ -28,11 +28,15 @@ class Workers:
     """A pool of threads of our own, so that a stuck disk does not hold up the host program's.
 
     Threads are made when first needed.
+
+    Args:
+        reactor: The reactor on which results come back.
+        threads: How many there are at most.
     """
 
-    def __init__(self, reactor: PosixReactorBase) -> None:
+    def __init__(self, reactor: PosixReactorBase, threads: int = _THREADS) -> None:
         self._reactor = reactor
-        self._pool = ThreadPool(minthreads=0, maxthreads=_THREADS, name="filebody-receiver")
+        self._pool = ThreadPool(minthreads=0, maxthreads=threads, name="filebody-receiver")
         self._long_pool = ThreadPool(
             minthreads=0, maxthreads=_LONG_THREADS, name="filebody-receiver-long"
         )
