@@ -102,3 +102,14 @@ def test_what_is_no_url_shows_no_password(password: str, scheme: str) -> None:
 def test_what_is_no_url_keeps_its_scheme() -> None:
     assert redact_unparsed("ftp://me:s3@h/") == "ftp://***@h/"
     assert redact_unparsed("http://me:s3 s3@h/?a=s3") == "http://***@h/?a=***"
+
+
+@pytest.mark.parametrize("piece", ["a", ".", ":", ")", "/", "?", "&", "=", "+", "//", "://", " @"])
+def test_a_long_line_takes_no_longer_than_its_length(piece: str) -> None:
+    line = piece * 50_000 + "x"
+    shown = "http://h/" + "a1" * 20 + "+" + line
+    for text in (line, shown, f"X: {line}", f"PUT /{line}", f"PUT {line}@h"):
+        # Quadratic work would take minutes.
+        redact_line(text, has_identifiers=True)
+        redact_identifiers(text)
+        redact_unparsed(text)

@@ -32,10 +32,10 @@ _SECRET_VALUE = re.compile(r"\s*(?:bearer|basic|digest|negotiate|token)\s+\S", r
 _FIELD = re.compile(r"([^:\s]+):(.*)", re.DOTALL)
 # Up to the last @ of the authority: a password may have one in it.
 _USER = re.compile(r"""((?:^|[:\s'"(])//)[^/?#\s]*@""")
-_USER_AT_WORST = re.compile(r"\A((?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*).*@", re.DOTALL)
+_BEGINNING = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*")
 # A file may be called `a?b#c`: only URLs, and the targets of request lines, have secrets behind
 # these marks.
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://\S+")
+_URL = re.compile(r"://\S+")
 _REQUEST_LINE = re.compile(r"([!-~]+ )(/\S*)( HTTP/\d.*)?", re.DOTALL)
 _RELATIVE = re.compile(r"(Location|Content-Location|Link):(.*)", re.IGNORECASE | re.DOTALL)
 _PAIR = re.compile(r"([^&;=]*)(=?)([^&;]*)")
@@ -43,14 +43,12 @@ _PAIR = re.compile(r"([^&;=]*)(=?)([^&;]*)")
 # /.uploads/; of others the words are known by their look: digits of a UUID or a random number,
 # with what tusd adds behind a plus.
 _UPLOAD = re.compile(r"(/\.uploads/)[^/?#\s]+")
-_IDENTIFIER = re.compile(
-    r"(?<=/)(?:[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{20,}"
-    r"|(?=[^/?#]*[0-9])(?=[^/?#]*[A-Z])(?=[^/?#]*[a-z])[A-Za-z0-9_~=-]{20,})"
-    r"(?:\+[^/?#]*)?(?=[/?#]|[:,.;)\]>'\"]*\Z)"
-)
+_HEX = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{20,}")
+_WORD = re.compile(r"[A-Za-z0-9_~=-]{20,}")
+_KINDS = tuple(map(re.compile, ("[0-9]", "[A-Z]", "[a-z]")))
 _CONCAT = re.compile(r"(Upload-Concat:\s*final;).*", re.IGNORECASE | re.DOTALL)
 # What a sentence puts behind a URL.
-_PUNCTUATION = re.compile(r"[:,.;)\]>'\"]+\Z")
+_PUNCTUATION = ":,.;)]>'\""
 _HARMLESS = re.compile(r"\d{0,6}|true|false|yes|no|on|off", re.IGNORECASE)
 # S3 has flags such as `?uploads`.
 _FLAG = re.compile(r"[a-z][a-z-]{0,19}", re.IGNORECASE)
@@ -102,20 +100,35 @@ def redact_unparsed(url: str) -> str:
 
     Nobody can say where its password ends, so everything up to the last @ may be one.
     """
-    return redact(_USER_AT_WORST.sub(rf"\g<1>{BLOT}@", url))
+    head, at, tail = url.rpartition("@")
+    beginning = _BEGINNING.match(head)
+    if at and beginning is not None:
+        url = f"{beginning[0]}{BLOT}@{tail}"
+    return redact(url)
 
 
 def _redact_path(url: str) -> str:
-    return _IDENTIFIER.sub(BLOT, url)
+    """Put a blot for each part of a path that is an identifier."""
+    end = min((at for at in map(url.find, "?#") if at >= 0), default=len(url))
+    return "/".join(map(_redact_segment, url[:end].split("/"))) + url[end:]
+
+
+def _redact_segment(segment: str) -> str:
+    word = segment.rstrip(_PUNCTUATION)
+    number = word.partition("+")[0]
+    is_random = _WORD.fullmatch(number) and all(kind.search(number) for kind in _KINDS)
+    if is_random or _HEX.fullmatch(number):
+        return BLOT + segment[len(word) :]
+    return segment
 
 
 def _redact_tail(url: str) -> str:
     """Put a blot for what stands behind the path of a URL."""
-    end = _PUNCTUATION.search(url)
-    tail = end[0] if end is not None else ""
-    url, mark, _ = url[: len(url) - len(tail)].partition("#")
+    bare = url.rstrip(_PUNCTUATION)
+    tail = url[len(bare) :]
+    bare, mark, _ = bare.partition("#")
     fragment = mark and f"{mark}{BLOT}"
-    path, mark, query = url.partition("?")
+    path, mark, query = bare.partition("?")
     path = _UPLOAD.sub(rf"\g<1>{BLOT}", path)
     return f"{path}{mark}{_PAIR.sub(_redact_pair, query)}{fragment}{tail}"
 

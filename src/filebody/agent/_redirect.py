@@ -63,7 +63,7 @@ class Request:
 
     method: bytes
     target: Target
-    headers: Headers
+    headers: Headers = attrs.field(repr=False)
     keeps_body: bool = True
 
 

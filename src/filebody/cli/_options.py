@@ -87,7 +87,7 @@ class SendOptions:
     target: Target | None
     method: str
     coding: str | None
-    fields: Sequence[tuple[str, str]]
+    fields: Sequence[tuple[str, str]] = attrs.field(repr=False)
     tls: ssl.SSLContext | None
     proxy: Proxies
     rate_limit: RateLimit | None

@@ -28,7 +28,7 @@ class Way:
 
     agent: UploadAgent
     target: Target
-    headers: Headers
+    headers: Headers = attrs.field(repr=False)
     options: Options
 
     def url_of(self, url: str) -> tuple[bytes, bool]:
