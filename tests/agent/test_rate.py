@@ -488,5 +488,5 @@ class Limits(RuleBasedStateMachine):
 
 TestLimits = long(Limits.TestCase)
 TestLimits.settings = settings(
-    max_examples=by_form(quick=30, long=2000), stateful_step_count=50, deadline=None
+    max_examples=by_form(quick=30, long=1000), stateful_step_count=50, deadline=None
 )

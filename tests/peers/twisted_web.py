@@ -170,7 +170,8 @@ def main() -> None:
         if len(ports) == 2:
             say_ready(port=ports[0], tls_port=ports[1])
 
-    local: Any = {"interface": "127.0.0.1"}
+    # Tests connect hundreds of times at once.
+    local: Any = {"interface": "127.0.0.1", "backlog": 1024}
     plain: Any = endpoints.TCP4ServerEndpoint(reactor, 0, **local)
     secure: Any = endpoints.SSL4ServerEndpoint(reactor, 0, certificate.options(), **local)
     # Listening happens at once, so the order is known.

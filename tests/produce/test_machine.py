@@ -366,6 +366,6 @@ class ProducerMachine(RuleBasedStateMachine):
 
 
 ProducerMachine.TestCase.settings = settings(
-    max_examples=by_form(quick=50, long=3000), stateful_step_count=30, deadline=None
+    max_examples=by_form(quick=50, long=1500), stateful_step_count=30, deadline=None
 )
 TestProducerMachine = long(ProducerMachine.TestCase)

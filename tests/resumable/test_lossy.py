@@ -269,6 +269,6 @@ class LossyLine(RuleBasedStateMachine):
 
 
 LossyLine.TestCase.settings = settings(
-    max_examples=by_form(quick=50, long=3000), stateful_step_count=40, deadline=None
+    max_examples=by_form(quick=50, long=1500), stateful_step_count=40, deadline=None
 )
 TestLossyLine = long(LossyLine.TestCase)
