@@ -168,3 +168,18 @@ def test_hardly_anything_is_imported_before_ctrl_c_is_taken_care_of(tmp_path: Pa
     )
     outcome = python(code, cwd=tmp_path)
     assert (outcome.code, outcome.out) == (0, "filebody filebody.cli\n")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["send", "--help"], ["--version"], ["-V"], []])
+def test_an_output_that_takes_nothing(arguments: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "filebody", *arguments],
+            cwd=tmp_path,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            text=True,
+        )
+    said = "filebody: cannot write to the standard output: No space left on device\n"
+    assert (done.returncode, done.stderr) == (2, said)

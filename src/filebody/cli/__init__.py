@@ -24,11 +24,17 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
         The exit code.
     """
     _end_quietly_when_interrupted()
-    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except OSError as error:  # of help and version: all else is told where it happens
+        return _tell_no_output(error)
+
+
+def _run(arguments: "Sequence[str]") -> int:
     if list(arguments) in (["--version"], ["-V"]):  # scripts ask often, and need no parser for it
         from filebody._version import __version__  # noqa: PLC0415 - see above
 
-        print(f"filebody {__version__}")  # noqa: T201 - the room that prints
+        print(f"filebody {__version__}", flush=True)  # noqa: T201 - the room that prints
         return 0
     from importlib.util import find_spec  # noqa: PLC0415 - see above
 
@@ -55,6 +61,21 @@ def _tell_missing(package: str, arguments: "Sequence[str]") -> int:
 
         facts = {"event": "error", "error": error, "error_kind": "usage", "exit_code": _USAGE}
         print(json.dumps(facts))  # noqa: T201 - see above
+    return _USAGE
+
+
+def _tell_no_output(error: OSError) -> int:
+    """Tell that the standard output takes nothing; its reader may have gone (`| head`)."""
+    import os  # noqa: PLC0415 - see above
+
+    # What Python flushes at its end must not fail again, and say so.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    if isinstance(error, BrokenPipeError):
+        return 1  # as click has it
+    said = f"filebody: cannot write to the standard output: {error.strerror}"
+    print(said, file=sys.stderr)  # noqa: T201 - see above
     return _USAGE
 
 

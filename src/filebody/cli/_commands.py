@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from filebody.cli._screen import Screen
 from filebody.errors import FilebodyError
 
 __all__ = ["run"]
+
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EIO, errno.EBADF, errno.EPIPE, errno.EFBIG})
 
 _INTERRUPTED = "interrupted before anything was sent"
 
@@ -88,7 +91,9 @@ def run(arguments: Sequence[str]) -> int:
     try:
         result = _filebody.main(list(arguments), prog_name="filebody", standalone_mode=False)
         return result if isinstance(result, int) else ExitCode.OK
-    except Exception as error:  # noqa: BLE001 - the last place where it can be told in a line
+    except Exception as error:
+        if _is_about_output(error):
+            raise
         line, code = _told(error, arguments)
     except KeyboardInterrupt:
         line, code = _INTERRUPTED, 128 + signal.SIGINT
@@ -111,6 +116,11 @@ def _told(error: Exception, arguments: Sequence[str]) -> tuple[str, int]:
         case click.Abort():
             return _INTERRUPTED, 128 + signal.SIGINT
     return _told_bug(error, arguments), ExitCode.BUG
+
+
+def _is_about_output(error: Exception) -> bool:
+    """Whether help could not be printed: click writes it, and no file has a part in that."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _OUTPUT_ERRORS
 
 
 def _path_of(arguments: Sequence[str]) -> str:
