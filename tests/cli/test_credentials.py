@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import PROGRAM, Outcome, environment, run, run_here
-from tests.cli.server import Received, serving, take_all
+from tests.cli.server import Peer, Received, serving, take_all
 from tests.cli.test_terminal import terminal
 from tests.peers.ports import free_port
 
@@ -191,3 +191,27 @@ def test_no_terminal_to_ask(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "there is no terminal to ask for the password" in done.stderr
+
+
+def test_a_redirect_takes_no_credentials_along_and_says_so(tmp_path: Path) -> None:
+    def locked(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(401)
+
+    def moved(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.answer(307, Location=f"{other.url}there")
+
+    (tmp_path / "f").write_bytes(b"content")
+    with serving(locked) as other, serving(moved) as server:
+        url = server.url.replace("//", "//me:hunter2@")
+        options = ("-H", "Private-Token: hunter2", "-H", "Accept-Language: de")
+        outcome = run("send", *options, "f", url, cwd=tmp_path)
+    assert outcome.code == 22
+    assert "if you trust this server, send there by its own URL" in outcome.error
+    (request,) = other.requests
+    assert not {"authorization", "private-token"} & request.fields.keys()
+    assert request.fields["accept-language"] == "de"
+    assert server.requests[0].fields["authorization"] == basic("me", "hunter2")

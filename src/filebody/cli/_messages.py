@@ -116,7 +116,7 @@ def failure_line(
         case RemoteError():
             line = f"{url} answered {status_words(error.status)} to {source} {after}"
             line += f": {text_without_identifiers(error.detail)}" if error.detail else ""
-            line = _with(line, advice_after(error, reached))
+            line = _with(line, _elsewhere_advice(error, place) or advice_after(error, reached))
         case TransferTimeout():
             line = f"timeout sending {source} to {url} {after}: {_reason(error)}; try again, or "
             line += f"give it longer ({_timeout_option(error)})"
@@ -136,6 +136,16 @@ def failure_line(
     if reached.upload_id is not None:
         line = _with(line, _resuming_advice(error, reached.upload_id))
     return one_line(line)
+
+
+def _elsewhere_advice(error: RemoteError, place: str) -> str | None:
+    """Say why the server that a redirection led to asks for credentials."""
+    if error.status in {401, 403} and error.url.split("/", 3)[:3] != place.split("/", 3)[:3]:
+        return (
+            "credentials go only to the scheme, host and port that you named: if you trust this "
+            "server, send there by its own URL"
+        )
+    return None
 
 
 def _reason(error: TransferError) -> str:
