@@ -132,13 +132,12 @@ class TestMultipart(_Form):
 
 
 class TestEncoded(SendCase):
-    nginx: Nginx
     forms: FormServer
 
     @pytest.fixture(autouse=True)
-    def _servers(self, nginx: Nginx, forms: FormServer) -> None:
-        self.nginx = nginx
+    def _servers(self, forms: FormServer, request: pytest.FixtureRequest) -> None:
         self.forms = forms
+        self.request = request
 
     def source(self) -> Path:
         return content.write_file(self.directory / "source.txt", 3, SIZE)
@@ -152,9 +151,10 @@ class TestEncoded(SendCase):
 
     @pytest.mark.peer
     async def test_nginx_stores_what_decodes_to_the_file(self) -> None:
+        nginx: Nginx = self.request.getfixturevalue("nginx")
         source = self.source()
-        await self.put_coded(self.nginx.url(tls=False) + "/coded.gz", PathBody(source))
-        stored = self.nginx.stored / "coded.gz"
+        await self.put_coded(nginx.url(tls=False) + "/coded.gz", PathBody(source))
+        stored = nginx.stored / "coded.gz"
         assert gzip.decompress(stored.read_bytes()) == source.read_bytes()
         stored.unlink()
 

@@ -20,8 +20,6 @@ from tests.integration.destinations import (
 from tests.integration.pipes import write_slowly
 from tests.peers import content
 from tests.peers.certificates import Certificates
-from tests.peers.nginx import Nginx
-from tests.peers.twisted_web import TwistedWeb
 
 pytestmark = pytest.mark.peer
 
@@ -40,15 +38,16 @@ class _Uploads(UploadCase):
     tls: ClassVar[bool] = False
     certificates: Certificates
 
-    def make_destination(self, nginx: Nginx, twisted_web: TwistedWeb) -> Destination:
+    def make_destination(self, request: pytest.FixtureRequest) -> Destination:
+        """Return where to send to; a peer is asked for here, so that only its own tests need it."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def _peers(
-        self, _directory: None, nginx: Nginx, twisted_web: TwistedWeb, certificates: Certificates
+        self, _directory: None, certificates: Certificates, request: pytest.FixtureRequest
     ) -> None:
         self.certificates = certificates
-        self.destination = self.make_destination(nginx, twisted_web)
+        self.destination = self.make_destination(request)
         self.client = self.through(certificates)
 
     async def begin(self) -> None:
@@ -104,17 +103,17 @@ class _Uploads(UploadCase):
 
 
 class _UploadsToNginx(_Uploads):
-    def make_destination(self, nginx: Nginx, twisted_web: TwistedWeb) -> Destination:
-        return ToNginx(nginx, tls=self.tls)
+    def make_destination(self, request: pytest.FixtureRequest) -> Destination:
+        return ToNginx(request.getfixturevalue("nginx"), tls=self.tls)
 
 
 class _UploadsToTwistedWeb(_Uploads):
-    def make_destination(self, nginx: Nginx, twisted_web: TwistedWeb) -> Destination:
-        return ToTwistedWeb(twisted_web, tls=self.tls)
+    def make_destination(self, request: pytest.FixtureRequest) -> Destination:
+        return ToTwistedWeb(request.getfixturevalue("twisted_web"), tls=self.tls)
 
 
 class _UploadsToReceiver(_Uploads):
-    def make_destination(self, nginx: Nginx, twisted_web: TwistedWeb) -> Destination:
+    def make_destination(self, request: pytest.FixtureRequest) -> Destination:
         return ToReceiver(self.directory / "received", self.certificates if self.tls else None)
 
 
