@@ -16,6 +16,7 @@ from filebody._redaction import redact, redact_identifiers, redact_line, redact_
         ("http://me:s3@h/f", "http://***@h/f"),
         ("//me:s3@h/f", "//***@h/f"),
         ("http://me:a@s3@h/f", "http://***@h/f"),
+        ("write http://USER:PASSWORD@HOST:PORT", "write http://USER:PASSWORD@HOST:PORT"),
         ("http://h/@s/f", "http://h/@s/f"),
         ("http://h/f?sig=s3", "http://h/f?sig=***"),
         ("http://h/.uploads/s3/f", "http://h/.uploads/***/f"),

@@ -30,8 +30,8 @@ _SECRET_NAME = re.compile(
 # A field with a harmless name may hold one, too: `X-Forwarded: Bearer ...`.
 _SECRET_VALUE = re.compile(r"\s*(?:bearer|basic|digest|negotiate|token)\s+\S", re.IGNORECASE)
 _FIELD = re.compile(r"([^:\s]+):(.*)", re.DOTALL)
-# Up to the last @ of the authority: a password may have one in it.
-_USER = re.compile(r"""((?:^|[:\s'"(])//)[^/?#\s]*@""")
+# Up to the last @ of the authority: a password may have one in it. Advice is shown as it is.
+_USER = re.compile(r"""((?:^|[:\s'"(])//)(?!USER:PASSWORD@)[^/?#\s]*@""")
 _BEGINNING = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:(?=/))?/*")
 # A file may be called `a?b#c`: only URLs, and the targets of request lines, have secrets behind
 # these marks.

@@ -111,7 +111,7 @@ def test_a_login(driven: Driven) -> None:
         ([HELLO, OPEN[:-1]], "closed the connection"),
         ([b"HTTP/1.1 400 \r\n"], "does not speak SOCKS5"),
         ([b"\x04\x5a"], "does not speak SOCKS5"),
-        ([b"\x05\xff"], "wants a user name and a password"),
+        ([b"\x05\xff"], "wants a user name and a password: write socks5h://USER:PASSWORD@HOST"),
         ([LOGIN], "wants a user name and a password"),
         ([b"\x05\x7f"], "does not speak SOCKS5"),
         ([HELLO, b"\x05\x02\x00\x01\x00"], "its rules do not let anything through"),
@@ -128,7 +128,7 @@ def test_a_way_that_does_not_open(driven: Driven, answers: Sequence[bytes], word
         assert connected.fileno() == -1
     assert isinstance(error, ProxyError)
     assert error.reason.startswith(f"the proxy 127.0.0.1:{port} ")
-    assert words in error.reason
+    assert words in str(error)
 
 
 def test_a_login_that_is_refused(driven: Driven) -> None:
