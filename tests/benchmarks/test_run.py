@@ -1,4 +1,7 @@
-"""Every case and every client once, with little to send: the benchmark must not rot unseen."""
+"""Every case and every client once, with little to send: the benchmark must not rot unseen.
+
+The quick form sends a file by every client; the long one plays the other cases too.
+"""
 
 import json
 import os
@@ -10,10 +13,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from tests.long import long, long_only
 from tests.peers.child import ROOT
 from tests.programs import require, require_program
 
-pytestmark = pytest.mark.peer
+pytestmark = [pytest.mark.peer, long]
 
 TIMEOUT_SECONDS = 120
 CLIENTS = ["filebody", "Twisted", "treq", "aiohttp", "httpx", "requests", "curl", "bare loop"]
@@ -45,7 +49,7 @@ def only(names: list[str]) -> list[str]:
     return [word for name in names for word in ("--only", name)]
 
 
-@pytest.mark.parametrize("case", ["plain", "tls"])
+@pytest.mark.parametrize("case", ["plain", pytest.param("tls", marks=long_only)])
 def test_every_client_sends_a_file(case: str, tmp_path: Path) -> None:
     require_program("curl")
     report, drawing = run(tmp_path, "--only", case)
@@ -59,6 +63,7 @@ def test_every_client_sends_a_file(case: str, tmp_path: Path) -> None:
     assert set(CLIENTS) < set(words)
 
 
+@long_only
 def test_every_other_case_works_with_ours(tmp_path: Path) -> None:
     names = [*OF_AGENT, *OF_PRODUCER]
     report, _ = run(tmp_path, *only(names), "--client", "filebody")
@@ -66,6 +71,7 @@ def test_every_other_case_works_with_ours(tmp_path: Path) -> None:
     assert all(table["contestants"] for table in report["cases"])
 
 
+@long_only
 def test_uploads_that_survive(tmp_path: Path) -> None:
     report, _ = run(tmp_path, *only(RESUMABLE))
     assert [table["case"] for table in report["cases"]] == RESUMABLE
@@ -75,6 +81,7 @@ def test_uploads_that_survive(tmp_path: Path) -> None:
     assert 0 < again["median"] < 60
 
 
+@long_only
 def test_slow_file_systems(tmp_path: Path) -> None:
     require_program("fusermount3")
     report, _ = run(tmp_path, *only(SLOW), "--client", "filebody alone")
