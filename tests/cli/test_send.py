@@ -153,7 +153,7 @@ def test_stdin(tmp_path: Path, inbox: tuple[Path, str]) -> None:
 def test_stdin_that_comes_in_pieces(tmp_path: Path) -> None:
     with (
         serving(take_all) as server,
-        started("send", "-", f"{server.url}x", cwd=tmp_path) as running,
+        started("send", "--no-resume", "-", f"{server.url}x", cwd=tmp_path) as running,
     ):
         running.write(b"first ")
         assert server.was_connected.wait(30)
@@ -199,7 +199,7 @@ def test_named_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with (
         serving(take_all) as server,
-        started("send", "pipe", server.url, cwd=tmp_path) as running,
+        started("send", "--no-resume", "pipe", server.url, cwd=tmp_path) as running,
         open(tmp_path / "pipe", "wb") as pipe,
     ):
         pipe.write(CONTENT)

@@ -211,7 +211,8 @@ def test_files_share_a_connection(tmp_path: Path) -> None:
 )
 def test_expect(option: tuple[str, ...], fields: bool, tmp_path: Path) -> None:
     with serving(take_all) as server:
-        outcome = run("send", *option, "-", f"{server.url}x", cwd=tmp_path, stdin=LONG)
+        arguments = ("--no-resume", *option, "-", f"{server.url}x")
+        outcome = run("send", *arguments, cwd=tmp_path, stdin=LONG)
     assert outcome.code == 0
     assert ("expect" in server.requests[0].fields) is fields
 

@@ -138,7 +138,7 @@ def test_unreadable(file: Path) -> None:
 def test_a_file_that_fails_to_be_read(tmp_path: Path) -> None:
     # The kernel says EIO for a process's memory at address 0.
     with serving(take_all) as server:
-        outcome = run("send", "/proc/self/mem", f"{server.url}x", cwd=tmp_path)
+        outcome = run("send", "--no-resume", "/proc/self/mem", f"{server.url}x", cwd=tmp_path)
     failing(outcome, 26, "/proc/self/mem", "Input/output error")
     assert not any(received.is_complete for received in server.requests)
 

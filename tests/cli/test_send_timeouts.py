@@ -96,7 +96,9 @@ def test_stall_in_the_handshake_of_tls(file: Path) -> None:
 def test_a_source_that_is_slow_is_no_stall(tmp_path: Path) -> None:
     with (
         serving(take_all) as server,
-        started("send", "--stall-timeout", "0.2", "-", f"{server.url}x", cwd=tmp_path) as running,
+        started(
+            "send", "--no-resume", "--stall-timeout", "0.2", "-", f"{server.url}x", cwd=tmp_path
+        ) as running,
     ):
         running.write(b"a")
         assert server.was_connected.wait(30)

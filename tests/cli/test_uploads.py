@@ -14,7 +14,7 @@ import pytest
 from filebody.resumable import Checkpoint, Checkpoints, Held, Part, Protocol, SourceIdentity
 from filebody.resumable._checkpoint import upload_id
 from tests.cli.command import STATE, Running, receiving, run, run_here, started
-from tests.cli.test_resume import SIZE, cut_off, large, listed
+from tests.cli.test_resume import SIZE, cut_off, large, listed, wait_until
 
 __all__ = ["large"]
 
@@ -197,7 +197,7 @@ def test_what_another_process_has_finished_is_not_begun_again(tmp_path: Path, la
         for name, count in (("large", 500_000), ("other", 2_500_000)):
             cut_off(inbox, url + name, source=name, count=count)
         first, second = [str(one["upload"]) for one in listed(tmp_path)]
-        options = ("--json", "--limit-rate", "1M")
+        options = ("--json", "--limit-rate", "600K")
         with started("uploads", "resume", *options, first, second, cwd=tmp_path) as resuming:
             assert "resuming " in resuming.line("err")
             outcome = run("uploads", "resume", second, cwd=tmp_path)
@@ -283,3 +283,52 @@ def test_a_directory_that_others_can_write_to(tmp_path: Path) -> None:
     outcome = run_here("uploads", cwd=tmp_path)
     assert outcome.code == 2
     assert "other users can write to it: chmod go-w" in outcome.error
+
+
+def test_a_stream_whose_process_was_killed(tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    with receiving(inbox) as (_, url):
+        with started("send", "-", "--name", "dump", url, cwd=tmp_path) as sending:
+            sending.write(bytes(100_000))
+            wait_until(lambda: any(path.stat().st_size for path in inbox.rglob("*.part")))
+            wait_until(lambda: bool(listed(tmp_path)))
+            sending.interrupt(signal.SIGKILL)
+            sending.end()
+        [facts] = listed(tmp_path)
+        assert (facts["source"], facts["total_bytes"]) == ("<stdin>", None)
+        assert facts["trouble"] == "it cannot be read again: cancel it"
+        name = str(facts["upload"])
+        outcome = run("uploads", "resume", name, cwd=tmp_path)
+        assert outcome.code == 2
+        assert f"filebody uploads cancel {name}" in outcome.error
+        assert "of a stream" in run("uploads", cwd=tmp_path).out
+        outcome = run("uploads", "cancel", name, cwd=tmp_path)
+        assert outcome.code == 0, outcome.err
+        assert not list(inbox.rglob("*.part"))
+        assert listed(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stream_that_is_stopped_leaves_nothing(number: signal.Signals, tmp_path: Path) -> None:
+    inbox = tmp_path / "inbox"
+    with receiving(inbox) as (_, url):
+        with started("send", "-", "--name", "dump", url, cwd=tmp_path) as sending:
+            sending.write(bytes(100_000))
+            wait_until(lambda: any(path.stat().st_size for path in inbox.rglob("*.part")))
+            sending.interrupt(number)
+            outcome = sending.end()
+        assert outcome.code == 128 + number
+        assert not list(inbox.rglob("*.part"))
+        assert listed(tmp_path) == []
+
+
+def test_a_pipe_that_nobody_has_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (
+        receiving(tmp_path / "inbox") as (_, url),
+        started("send", "pipe", url, cwd=tmp_path) as sending,
+    ):
+        assert sending.line("err").startswith("filebody: pipe: nothing to read yet; waiting")
+        (tmp_path / "pipe").write_bytes(b"it has come")
+        assert sending.end().code == 0
+        assert (tmp_path / "inbox" / "pipe").read_bytes() == b"it has come"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import attrs
 import treq
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -17,6 +18,7 @@ from filebody import BytesBody, IterableBody
 from filebody.agent import Options, Timeouts
 from filebody.errors import (
     BodyChanged,
+    BodyError,
     NoProgress,
     RemoteError,
     ResumeError,
@@ -26,7 +28,17 @@ from filebody.errors import (
     UsageError,
     WrongOffset,
 )
-from filebody.resumable import Checkpoints, Notice, NoticeKind, Protocol, _machine, cancel
+from filebody.resumable import (
+    Checkpoints,
+    Held,
+    Notice,
+    NoticeKind,
+    Part,
+    Protocol,
+    _machine,
+    cancel,
+)
+from filebody.resumable._begin import begin_stream
 from filebody.wire import parse_metadata
 from tests.integration.eventually import until
 from tests.peers.cutter import Cutter
@@ -553,6 +565,87 @@ class TestCheckpoints(Scripted):
         assert b"sesame" not in file.read_bytes()
         assert all("authorization" in request.fields for request in server.requests)
         assert os.listdir(self.store.directory) == [file.name]
+
+
+class TestEnds(Scripted):
+    """What can never be resumed is kept at neither end."""
+
+    async def test_of_a_stream_that_fails(self) -> None:
+        for store in (self.store, None):
+            server = self.serve("ietf")
+            server.faults = [Fault(method="PATCH", status=403, after_bytes=1000)]
+            stream = IterableBody(iter([bytes(10_000)] * 3))
+            with mock.patch.object(self, "store", store):
+                await self.fails(RemoteError, server.url + "/a", stream)
+            assert len(server.counted("DELETE")) == 1
+            assert not server.uploads
+        assert self.store.all() == []
+
+    async def test_of_a_stream_that_is_stopped(self) -> None:
+        server = self.serve("ietf")
+        near, far = os.pipe()
+        with os.fdopen(near, "rb") as pipe, os.fdopen(far, "wb"):
+            running = Deferred.fromCoroutine(self.upload(server.url + "/a", pipe))
+            await until(self.store.all)
+            [checkpoint] = self.store.all()
+            assert checkpoint.is_stream
+            assert self.store.is_held(checkpoint.id)
+            running.cancel()
+            running.addErrback(lambda failure: failure.trap(CancelledError) and None)
+            await running
+        assert not server.uploads
+        assert self.store.all() == []
+
+    async def test_of_a_stream_whose_process_was_killed(self) -> None:
+        server = self.serve("ietf")
+        server.uploads["/uploads/77"] = Stored("ietf")
+        stream = begin_stream(self.store, "<stdin>", server.url + "/old", "PUT")
+        stream.lock.release()  # as the kernel does
+        checkpoint = stream.checkpoint
+        held = Held(
+            upload_url=server.url + "/uploads/77",
+            protocol=Protocol.IETF,
+            interop_version=10,
+            checksum=None,
+            confirmed=0,
+            sent=5,
+        )
+        self.store.save(attrs.evolve(checkpoint, parts=(Part(start=0, stop=0, held=held),)))
+        await self.upload(server.url + "/new", IterableBody(iter([b"new"])))
+        assert "/uploads/77" not in server.uploads
+        assert self.store.all() == []
+        assert server.targets == {"/new": b"new"}
+
+    async def test_of_what_is_refused_for_good(self) -> None:
+        server = self.serve("ietf")
+        server.faults = [
+            Fault(method="PATCH", status=409, after_bytes=1000, is_effective=False)
+        ] * 5
+        path = self.make_file(content_of(SIZE))
+        await self.fails(RemoteError, server.url + "/a", path)
+        assert self.store.all() == []
+
+    async def test_of_a_join_that_is_refused_for_good(self) -> None:
+        server = self.serve("tus")
+        refusal = Fault(method="POST", status=409)
+        server.on_body = lambda _: server.faults.__setitem__(slice(None), [refusal])
+        path = self.make_file(content_of(SIZE))
+        await self.fails(RemoteError, server.url + "/a", path, parallel=2)
+        assert len(server.counted("DELETE")) == 2
+        assert self.store.all() == []
+
+    async def test_what_may_be_complete_is_not_deleted(self) -> None:
+        server = self.serve("ietf")
+        server.faults = [Fault(method="PATCH", status=403)]
+        await self.fails(RemoteError, server.url + "/a", BytesBody(content_of(SIZE)))
+        assert server.counted("DELETE") == []
+
+    async def test_too_little_room_for_a_stream(self) -> None:
+        server = self.serve("ietf")
+        with mock.patch.object(os, "pwrite", side_effect=OSError(28, "No space left on device")):
+            stream = IterableBody(iter([bytes(10_000)]))
+            error = await self.fails(BodyError, server.url + "/a", stream)
+        assert "temporary file: No space left on device; set TMPDIR" in str(error)
 
 
 class TestElsewhere(Scripted):

@@ -63,7 +63,9 @@ class Resumption:
         """Whether the server is to be asked for a body that it knows nothing of."""
         if self.wish is not None:
             return self.wish
-        return regular_path(body) is not None and (body.length or 0) >= SMALLEST_BYTES
+        if regular_path(body) is None:
+            return body.length is None  # a pipe may pause for longer than a server waits
+        return (body.length or 0) >= SMALLEST_BYTES
 
 
 @attrs.frozen(kw_only=True)
@@ -136,6 +138,8 @@ def offered_course(offer: Offer, body: Body, target: Target, name: str) -> Cours
     if offer.ietf:
         return Course(url=target.of(name).url, offer=offer)
     if not offer.tus or "creation" not in offer.extensions:
+        return None
+    if body.length is None and "creation-defer-length" not in offer.extensions:
         return None
     # Most tus servers create uploads at one URL, and take the names from the metadata.
     course = Course(url=target.url, protocol=Protocol.TUS, offer=offer)

@@ -14,7 +14,7 @@ from filebody.cli._answer import beginning_of, detail_of, digest_of
 from filebody.cli._job import Job
 from filebody.cli._load import Load, Reached
 from filebody.cli._messages import retry_line
-from filebody.cli._notices import touched_words
+from filebody.cli._notices import Waiting, touched_words
 from filebody.cli._show import Show
 from filebody.cli._targets import Target, headers_of
 from filebody.cli._verbose import Trace
@@ -80,6 +80,7 @@ class Exchange(Job):
         self._headers = headers_of((*load.fields, *fields))
         self._load = load
         self._show = show
+        self._waiting = Waiting(load, show)
         self._began = time.monotonic()
         self._progress = Progress(0, load.body.length, 0.0)
 
@@ -162,6 +163,8 @@ class Exchange(Job):
     def _look(self) -> None:
         elapsed = time.monotonic() - self._began
         progress = attrs.evolve(self._progress, elapsed_seconds=elapsed)
+        if self._stages.has_begun:
+            self._waiting.look(elapsed)
         self._show.look(self._load.in_content(progress))
 
 

@@ -112,6 +112,11 @@ class Load:
         return self._content.body
 
     @property
+    def read_bytes(self) -> int:
+        """How many bytes of the content the last pass has read."""
+        return self._content.read_bytes
+
+    @property
     def fields(self) -> list[tuple[str, str]]:
         """The header fields that say what is sent."""
         fields = {"Content-Type": self._form_type, "Content-Encoding": self.coding}

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from filebody.cli._load import Load
 from filebody.cli._messages import cause_of
 from filebody.cli._secrets import text_without_identifiers
+from filebody.cli._show import Show
 from filebody.cli._words import one_line, size
 from filebody.resumable import Notice, NoticeKind, Protocol
 
-__all__ = ["Notices", "touched_words"]
+__all__ = ["Notices", "Waiting", "touched_words"]
 
 # What is over sooner is not going to be cut off.
 _QUICK_SECONDS = 1.0
+_SILENT_SECONDS = 3.0
+_NOTHING_YET = "nothing to read yet; waiting for a program that writes to it"
 _NAMES = {
     Protocol.TUS.value: "tus",
     Protocol.IETF.value: "Resumable Uploads for HTTP",
@@ -23,6 +27,28 @@ def touched_words(source: str) -> str:
     """What to say of a file that was touched, and sent all the same."""
     happening = "moved, linked or given another mode"
     return f"{source} was {happening} while it was sent; its content is the same"
+
+
+class Waiting:
+    """Says once that nothing has come yet from what can be read only once.
+
+    Args:
+        load: What is sent.
+        show: Where to say it.
+    """
+
+    def __init__(self, load: Load, show: Show) -> None:
+        self._load = load
+        self._show = show
+        self._is_said = load.content.length is not None
+
+    def look(self, seconds: float) -> None:
+        """Called several times a second; for so long it has been sent."""
+        if self._is_said or seconds < _SILENT_SECONDS:
+            return
+        self._is_said = True
+        if not self._load.read_bytes:
+            self._show.tell(f"filebody: {one_line(self._load.content.source)}: {_NOTHING_YET}")
 
 
 class Notices:

@@ -14,7 +14,7 @@ from filebody.cli._course import Course, Resumption, regular_path
 from filebody.cli._follow import FollowingHash
 from filebody.cli._job import Job
 from filebody.cli._load import Load, Reached
-from filebody.cli._notices import Notices
+from filebody.cli._notices import Notices, Waiting
 from filebody.cli._secrets import url_without_secrets
 from filebody.cli._show import Show
 from filebody.cli._targets import headers_of
@@ -85,6 +85,7 @@ class Resumable(Job):
         self._store = store
         self._path = regular_path(load.content)
         self._following = None if self._path is None else FollowingHash(self._reactor, self._path)
+        self._waiting = Waiting(load, show)
         self._began = time.monotonic()
         self._progress = Progress(0, load.total_bytes, 0.0)
         self._outcome: Outcome | None = None
@@ -137,7 +138,8 @@ class Resumable(Job):
             offer=course.offer,
             headers=self._headers,
             metadata=metadata,
-            checkpoints=self._store if course.is_kept else None,
+            # Of a stream it is noted for those who cancel it.
+            checkpoints=self._store if course.is_kept or self._path is None else None,
             verify_prefix=asked.verify_prefix,
             give_up_after_seconds=asked.give_up_after_seconds,
             options=self._options,
@@ -198,4 +200,5 @@ class Resumable(Job):
 
     def _look(self) -> None:
         elapsed = time.monotonic() - self._began
+        self._waiting.look(elapsed)
         self._show.look(attrs.evolve(self._progress, elapsed_seconds=elapsed))

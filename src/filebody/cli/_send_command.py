@@ -109,7 +109,8 @@ A signal that is ignored from the start (nohup, a script's `&`) stays ignored.
     default=None,
     section=RESUME,
     help="Go on where it was, after a lost connection or when the same command is given again, if "
-    "the server can (tus, or the IETF's resumable uploads).  [default: files of 1 MiB or more]",
+    "the server can (tus, or the IETF's resumable uploads).  [default: pipes, and files of 1 MiB "
+    "or more]",
 )
 @option(
     "--parallel",

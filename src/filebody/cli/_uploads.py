@@ -78,6 +78,15 @@ def resuming(given: Mapping[str, Any], screen: Screen) -> Sending | None:
     if found is None:
         return None
     checkpoints, options = found
+    streams = [checkpoint for checkpoint in checkpoints if checkpoint.is_stream]
+    if streams and not given["is_all"]:
+        raise UsageError(
+            f"{streams[0].id} is of a stream, which cannot be read again: filebody uploads cancel "
+            f"{streams[0].id}"
+        )
+    for stream in streams:
+        screen.err(f"filebody: left out: {stream.id} is of a stream, which cannot be read again")
+    checkpoints = [checkpoint for checkpoint in checkpoints if not checkpoint.is_stream]
     items = [
         Item(_source_of(checkpoint), Target.parse(checkpoint.url), course_of(checkpoint))
         for checkpoint in checkpoints
@@ -152,6 +161,8 @@ def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
     """Why it cannot be resumed as it is, or ""; for people."""
     if store.is_held(checkpoint.id):
         return "being sent now"
+    if checkpoint.is_stream:
+        return "it cannot be read again: cancel it"
     try:
         now = os.stat(checkpoint.source)
     except OSError as error:
@@ -167,6 +178,8 @@ def _trouble(checkpoint: Checkpoint, store: Checkpoints) -> str:
 def _share(checkpoint: Checkpoint) -> str:
     total = checkpoint.identity.size
     percent = checkpoint.confirmed_bytes * 100 // total if total else 0
+    if checkpoint.is_stream:
+        return f"{size(checkpoint.confirmed_bytes)} of a stream"
     return f"{size(checkpoint.confirmed_bytes)} of {size(total)} ({percent}%)"
 
 
@@ -187,7 +200,7 @@ def _facts(checkpoint: Checkpoint, trouble: str) -> dict[str, object]:
         "protocol": None if checkpoint.protocol is None else checkpoint.protocol.value,
         "parts": len(checkpoint.parts),
         "confirmed_bytes": checkpoint.confirmed_bytes,
-        "total_bytes": checkpoint.identity.size,
+        "total_bytes": None if checkpoint.is_stream else checkpoint.identity.size,
         "created_at": checkpoint.created_at,
         "expires_at": checkpoint.expires_at,
         "trouble": trouble or None,

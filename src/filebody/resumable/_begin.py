@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -15,8 +17,9 @@ from filebody.resumable._checkpoint import Checkpoint, Part, upload_id
 from filebody.resumable._checkpoint_store import Checkpoints
 from filebody.resumable._identity import Likeness, SourceIdentity, hash_range
 from filebody.resumable._lock import FileLock
+from filebody.wire import parse_target
 
-__all__ = ["Found", "Looking", "look"]
+__all__ = ["Found", "Looking", "Stream", "begin_stream", "look"]
 
 # So much is hashed before it is asked again whether anybody waits for it.
 _HASH_BYTES = 1 << 26
@@ -45,6 +48,51 @@ class Found:
     outdated: Checkpoint | None = None
     is_touched: bool = False
     hashed: dict[int, tuple[hashlib._Hash, int]] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class Stream:
+    """A stream that is begun: another process can only cancel it.
+
+    Attributes:
+        lock: Held; says that it is being sent.
+        checkpoint: A new one.
+        outdated: What killed processes have left of streams to the same server.
+    """
+
+    lock: FileLock
+    checkpoint: Checkpoint
+    outdated: tuple[Checkpoint, ...]
+
+
+def begin_stream(store: Checkpoints, source: str, url: str, method: str) -> Stream:
+    """Make a checkpoint for a stream; blocks: for a worker thread.
+
+    Raises:
+        OSError: The lock cannot be made.
+    """
+    word, now = secrets.token_hex(8), time.time()
+    checkpoint = Checkpoint(
+        id=upload_id(source, url, word),
+        source=source,
+        stream=word,
+        url=url,
+        method=method,
+        identity=SourceIdentity(size=0, mtime_ns=0, ctime_ns=0, inode=0, device=0, samples=""),
+        parts=(Part(start=0, stop=0),),
+        created_at=now,
+        updated_at=now,
+    )
+    origin = parse_target(url).origin
+    outdated = tuple(
+        one
+        for one in store.all()
+        if one.is_stream and parse_target(one.url).origin == origin and not store.is_held(one.id)
+    )
+    lock = store.lock(checkpoint.id)
+    if not lock.acquire():
+        raise OSError(errno.EBUSY, "another process has this lock", source)
+    return Stream(lock, checkpoint, outdated)
 
 
 class Looking:

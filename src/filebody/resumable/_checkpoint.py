@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from typing import Any, Self
 
 import attrs
@@ -92,6 +93,11 @@ class Checkpoint:
     def protocol(self) -> Protocol | None:
         """How it is sent; None before the server has made any of it."""
         return next((part.held.protocol for part in self.parts if part.held is not None), None)
+
+    @property
+    def held(self) -> Sequence[Held]:
+        """What the server has made of it."""
+        return [part.held for part in self.parts if part.held is not None]
 
     @property
     def confirmed_bytes(self) -> int:

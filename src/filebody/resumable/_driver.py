@@ -15,10 +15,11 @@ from filebody.progress import Progress
 from filebody.resumable._ask import ask
 from filebody.resumable._checkpoint import Checkpoint
 from filebody.resumable._checkpoint_store import Checkpoints
+from filebody.resumable._ending import end_uploads
 from filebody.resumable._notice import Notice
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._threads import in_thread
-from filebody.resumable._upload import MAX_PARTS, Upload, Wishes, forget
+from filebody.resumable._upload import MAX_PARTS, Upload, Wishes
 from filebody.resumable._values import Offer, Protocol
 from filebody.resumable._way import Way, way_of
 
@@ -107,7 +108,9 @@ def upload(
     Returns:
         Fires with an `Outcome` when the server has everything and has said so. Cancelled at any
         moment, requests are aborted; what the server has can be gone on with, if there is a
-        checkpoint. Fails with
+        checkpoint of a file. What cannot be resumed, because it is a stream, nothing was kept of
+        it, or the server refused it for good, the server is told to delete; that takes at most
+        three seconds. Fails with
 
         - `UsageError`: this can never be sent; `UploadLocked`: another process is at it,
         - `BodyError`, or what a file object raised: the body cannot be read as promised,
@@ -179,7 +182,7 @@ async def _cancel(
         now = await in_thread(reactor, checkpoints.load, checkpoint.id)
         if now is None:
             return
-        await forget(way, now, seconds=seconds)
+        await end_uploads(way, now.held, url=now.url, seconds=seconds)
         await in_thread(reactor, checkpoints.remove, checkpoint.id)
     finally:
         lock.release()

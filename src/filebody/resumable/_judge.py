@@ -86,7 +86,7 @@ def _created(state: State, reply: Reply) -> Verdict:
     is_ietf = state.protocol is Protocol.IETF
     if reply.status == 413:
         return _create_smaller(state, reply) if is_ietf else _create_empty(state, reply)
-    if reply.status == 412 and state.protocol is Protocol.TUS:
+    if reply.status == 412 and state.protocol is Protocol.TUS and not state.offer.tus:
         return refuse(state, reply, NotOffered(state.create_url, 412, "it lacks tus 1.0.0"))
     if may_pass(reply.status) and state.upload_url is not None:
         return unsure(state, reply)

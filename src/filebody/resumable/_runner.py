@@ -102,6 +102,11 @@ class Runner:
         self.sent_bytes = 0
         self.requests = 0
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether there is a `state`."""
+        return hasattr(self, "state")
+
     async def run(
         self, first: tuple[State, NextStep], until: Callable[[State], bool] | None = None
     ) -> State:

@@ -17,7 +17,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from filebody.body import Body, BytesBody, ConcatBody, PathBody, SliceBody
-from filebody.errors import NotReplayable, UsageError
+from filebody.errors import BodyError, NotReplayable, UsageError
 from filebody.produce import FileBodyProducer
 from filebody.resumable._source import Source
 from filebody.resumable._threads import in_thread
@@ -74,7 +74,10 @@ class SpoolSource(Source):
         self._wanted = available
         waiting = self._waiting = Deferred(self._give_up_waiting)
         if self._file is None:
-            self._begin()
+            try:
+                self._begin()
+            except OSError as error:
+                self._failure = Failure(self._no_room(error))
         self._tell()
         return waiting
 
@@ -164,7 +167,19 @@ class SpoolSource(Source):
         if self._is_closed:
             self._file.close()
             return
-        self._failed(failure)
+        cause = failure.value
+        self._failed(Failure(self._no_room(cause)) if isinstance(cause, OSError) else failure)
+
+    def _no_room(self, cause: OSError) -> BodyError:
+        """What to say where the disk does not take what the stream gave."""
+        source = self._whole.source
+        message = (
+            f"cannot keep what was read of {source} in a temporary file: {cause.strerror}; "
+            "set TMPDIR to a directory with more room"
+        )
+        error = BodyError(source, self._available, message)
+        error.__cause__ = cause
+        return error
 
     def _tell(self) -> None:
         """Answer who waits, if there is something to say."""

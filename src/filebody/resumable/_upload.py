@@ -11,18 +11,19 @@ from twisted.internet.defer import Deferred, DeferredList, FirstError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from filebody.body import Body, BytesBody, PathBody, guess_media_type
-from filebody.errors import BodyError, FilebodyError, RemoteError, UploadLocked
+from filebody.body import Body, PathBody, guess_media_type
+from filebody.errors import BodyError, RemoteError, UploadLocked
 from filebody.progress import Progress
 from filebody.resumable import _machine as machine
-from filebody.resumable._begin import Found, Looking
+from filebody.resumable._begin import Found, Looking, begin_stream
 from filebody.resumable._checkpoint import Checkpoint, Part
 from filebody.resumable._checkpoint_store import Checkpoints
+from filebody.resumable._ending import is_final, is_incomplete, try_to_end
 from filebody.resumable._keeper import Keeper, PrefixHash
 from filebody.resumable._notice import Notice, NoticeKind
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._phases import Phase
-from filebody.resumable._runner import Observer, Runner
+from filebody.resumable._runner import Runner
 from filebody.resumable._source import RangeSource, Source
 from filebody.resumable._spool import SpoolSource
 from filebody.resumable._state import Plan, State
@@ -32,7 +33,7 @@ from filebody.resumable._watch import Watches
 from filebody.resumable._way import Way
 from filebody.wire import format_metadata
 
-__all__ = ["MAX_PARTS", "Upload", "Wishes", "forget"]
+__all__ = ["MAX_PARTS", "Upload", "Wishes"]
 
 _log = Logger()
 
@@ -60,16 +61,6 @@ class Wishes:
     offer: Offer | None = None
 
 
-async def forget(way: Way, checkpoint: Checkpoint, *, seconds: float) -> None:
-    """Have the server forget an unfinished upload; for so long it is tried."""
-    plan = Plan(url=checkpoint.url, length=None, give_up_after_seconds=seconds)
-    for part in checkpoint.parts:
-        if part.held is not None:
-            runner = Runner(way, RangeSource(BytesBody(b"")), Observer())
-            await runner.run(machine.cancel(plan, part.held))
-            await runner.drop()
-
-
 class Upload:
     """One call of `upload`."""
 
@@ -90,6 +81,8 @@ class Upload:
         self._watches = Watches(self._reactor, body.length, on_progress, on_notice)
         self._metadata = ""
         self._sources: list[Source] = []
+        self._runners: list[Runner] = []
+        self._may_be_joined = False
 
     def set_metadata(self, metadata: Mapping[str, bytes] | None) -> None:
         """Take the user's, and the file's name and kind.
@@ -107,21 +100,57 @@ class Upload:
         """See `upload`."""
         found = None
         body, wishes = self._body, self._wishes
-        is_kept = self._store is not None and wishes.protocol is not Protocol.PLAIN
-        if is_kept and isinstance(body, PathBody) and body.replayable:
-            found = await self._look(body)
-        is_done = False
+        if self._store is not None and wishes.protocol is not Protocol.PLAIN:
+            if isinstance(body, PathBody) and body.replayable:
+                found = await self._look(body)
+            elif not self._is_range:
+                await self._begin_stream(self._store)
+        is_over = False
         try:
             outcome = await self._send(found)
-            is_done = True
+            is_over = True
             if body.is_touched or (found is not None and found.is_touched):
                 self._watches.notice(Notice(kind=NoticeKind.TOUCHED))
+        except Exception as error:
+            is_over = await self._end(error)
+            raise
         finally:
             for source in self._sources:
                 source.close()
             if self._watches.keeper is not None:
-                await self._watches.keeper.close(forget=is_done)
+                await self._watches.keeper.close(forget=is_over)
         return outcome
+
+    async def _end(self, error: Exception) -> bool:
+        """After a failure: have the server delete what can never be resumed.
+
+        Returns:
+            Whether nothing is to be kept of it here.
+        """
+        is_lost = self._watches.keeper is None or not self._is_range
+        is_refused = is_final(error) and not self._may_be_joined
+        if not (is_lost or is_refused):
+            return False
+        states = [runner.state for runner in self._runners if runner.has_begun]
+        held = [state.held for state in states if state.held is not None]
+        if self._may_be_joined or not all(map(is_incomplete, states)):
+            return is_refused
+        url = self._way.target.url
+        return await try_to_end(self._way, held, url=url) or is_refused or not held
+
+    async def _begin_stream(self, store: Checkpoints) -> None:
+        """Note what can be cancelled by another process, and end what earlier ones have left."""
+        url = self._way.target.url
+        try:
+            stream = await in_thread(
+                self._reactor, begin_stream, store, self._body.source, url, self._wishes.method
+            )
+        except OSError as error:
+            _log.debug("nothing is noted of a stream: {error}", error=error)
+            return
+        self._watches.keeper = Keeper(self._reactor, store, stream.lock, stream.checkpoint)
+        for outdated in stream.outdated:
+            await self._end_outdated(outdated, store)
 
     async def _look(self, body: PathBody) -> Found | None:
         """Keep other processes out, and see what there is to go on with."""
@@ -196,7 +225,7 @@ class Upload:
                 return await self._send_parts(parts, found)
             return await self._send_whole(parts[0], found)
         if found is not None and found.outdated is not None:
-            await self._end_outdated(found.outdated)
+            await self._end_outdated(found.outdated, None)
         runner = self._runner(self._source(None), 0, None)
         first = machine.begin(self._plan(), self._wishes.offer)
         state = await runner.run(first, lambda state: state.phase is not Phase.DISCOVERING)
@@ -214,14 +243,11 @@ class Upload:
             raise RuntimeError("nothing to go on with")
         return self._outcome([runner], await runner.run(machine.go_on(self._plan(), part.held)), 1)
 
-    async def _end_outdated(self, checkpoint: Checkpoint) -> None:
-        """Have the server forget what nobody will go on with; if it does not, it expires there."""
-        try:
-            await forget(self._way, checkpoint, seconds=0.0)
-        except FilebodyError as error:
-            _log.debug(
-                "what was begun of {source} stays: {error}", source=checkpoint.source, error=error
-            )
+    async def _end_outdated(self, checkpoint: Checkpoint, store: Checkpoints | None) -> None:
+        """Have the server delete what is not resumed; if it does not, that expires there."""
+        is_ended = await try_to_end(self._way, checkpoint.held, url=checkpoint.url)
+        if is_ended and store is not None:
+            await in_thread(self._reactor, store.remove, checkpoint.id)
 
     def _cut(self, count: int) -> tuple[Part, ...]:
         length = self._body.length or 0
@@ -263,6 +289,7 @@ class Upload:
                 raise
             # tus has no way to ask what became of a join: a server that removes parts says of the
             # second request for one that they are gone, or that the name is taken.
+            self._may_be_joined = True
             detail = f"{error.detail}; " if error.detail else ""
             detail += (
                 "an earlier answer was lost: the parts may be joined, look before sending again"
@@ -293,7 +320,9 @@ class Upload:
             digest, count = (None, 0) if hashed is None else hashed
             hashing = PrefixHash(source, digest, count)
         self._sources.append(source)
-        return Runner(self._way, source, self._watches.watch(number, hashing))
+        runner = Runner(self._way, source, self._watches.watch(number, hashing))
+        self._runners.append(runner)
+        return runner
 
     def _outcome(self, runners: list[Runner], state: State, parts: int) -> Outcome:
         self._watches.report()
