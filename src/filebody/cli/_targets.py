@@ -90,7 +90,12 @@ class Target:
 
 
 def _encoded(part: str, more: str = "") -> str:
-    return quote(_STRAY_PERCENT.sub("%25", part), safe=_PATH_CHARACTERS + more)
+    text = _STRAY_PERCENT.sub("%25", part)
+    try:
+        # Bytes of the command line that are not UTF-8 go out as they are (PEP 383).
+        return quote(text, safe=_PATH_CHARACTERS + more, errors="surrogateescape")
+    except UnicodeEncodeError as error:
+        raise UsageError("the URL has half a surrogate pair in it") from error
 
 
 def parse_header(text: str) -> tuple[str, str]:
