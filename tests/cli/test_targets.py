@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filebody.cli._targets import Target, parse_header
+from filebody.cli._targets import Target, headers_of, parse_header
 from filebody.errors import UsageError
 
 
@@ -110,3 +110,10 @@ def test_header(text: str, field: tuple[str, str]) -> None:
 def test_no_header(text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         parse_header(text)
+
+
+def test_a_value_that_is_not_utf_8() -> None:
+    headers = headers_of([parse_header("X-A: \udce9\xe9"), ("Accept", ""), ("X-B", "")])
+    assert headers.getRawHeaders(b"x-a") == [b"\xe9\xc3\xa9"]
+    assert headers.getRawHeaders(b"accept") == []
+    assert headers.getRawHeaders(b"x-b") == [b""]

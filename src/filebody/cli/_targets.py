@@ -125,5 +125,7 @@ def headers_of(fields: Iterable[tuple[str, str]]) -> Headers:
         if not value and name.lower() in _REMOVABLE:
             headers.setRawHeaders(name, [])
         else:
-            headers.addRawHeader(name, value)
+            # Bytes of the command line that are not UTF-8 go out as they are (PEP 383).
+            octets = value.encode("utf-8", "surrogateescape")
+            headers.addRawHeader(name.encode("ascii"), octets)
     return headers
