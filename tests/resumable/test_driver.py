@@ -628,7 +628,12 @@ class TestEnds(Scripted):
     async def test_of_a_join_that_is_refused_for_good(self) -> None:
         server = self.serve("tus")
         refusal = Fault(method="POST", status=409)
-        server.on_body = lambda _: server.faults.__setitem__(slice(None), [refusal])
+
+        def refuse(_: int) -> None:
+            if server.made == 2:  # both parts are there: the next POST joins them
+                server.faults = [refusal]
+
+        server.on_body = refuse
         path = self.make_file(content_of(SIZE))
         await self.fails(RemoteError, server.url + "/a", path, parallel=2)
         assert len(server.counted("DELETE")) == 2

@@ -41,7 +41,7 @@ class ConcatBody(Body):
             parts,
             total_length(part.length for part in parts),
             all(part.replayable for part in parts),
-            " + ".join(part.source for part in parts) or "<nothing>",
+            " + ".join(dict.fromkeys(part.source for part in parts)) or "<nothing>",
         )
 
     @property

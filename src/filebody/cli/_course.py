@@ -202,7 +202,8 @@ class Asking(Job):
         began = time.monotonic()
         try:
             self.offer = await self._discover(self._target)
-            if not (self.offer.ietf or self.offer.tus) and self._directory is not None:
+            is_slow = time.monotonic() - began > self._patience / 2
+            if not (self.offer.ietf or self.offer.tus or is_slow) and self._directory is not None:
                 # What else is offered there is not for what lies below it.
                 there = await self._discover(self._directory)
                 self.offer = attrs.evolve(there, ietf=False)
