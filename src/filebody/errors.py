@@ -146,7 +146,8 @@ class BodyReadError(BodyError, OSError):
         self.offset = offset
 
     def __str__(self) -> str:
-        return f"cannot read {self.source} at byte {self.offset}: {self.strerror}"
+        place = f" at byte {self.offset}" if self.offset else ""
+        return f"cannot read {self.source}{place}: {self.strerror}"
 
 
 class BodyShrank(BodyError):
@@ -391,7 +392,7 @@ class TransferError(FilebodyError):
     may_pass: bool = False
 
     def __init__(self, url: str, offset: int, reason: str) -> None:
-        message = f"{url}: {reason} (after {offset} bytes of the body)"
+        message = f"{url}: {reason}" + (f" (after {offset} bytes of the body)" if offset else "")
         super().__init__(redact_identifiers(message))
         self.url = url
         self.offset = offset
@@ -466,7 +467,7 @@ class NoProgress(TransferError):
     seconds: float
 
     def __init__(self, url: str, offset: int, seconds: float, last: str) -> None:
-        super().__init__(url, offset, f"no progress for {seconds:.0f} s; at last: {last}")
+        super().__init__(url, offset, f"no progress for {seconds:.0f} s; last error: {last}")
         self.seconds = seconds
 
 

@@ -148,8 +148,7 @@ def test_a_file_that_may_not_be_looked_at_or_read() -> None:
             check=True,
         )
     assert child.stdout.splitlines() == [
-        f"cannot read {path} at byte 0: {os.strerror(errno.EACCES)}"
-        for path in (hidden, unreadable)
+        f"cannot read {path}: {os.strerror(errno.EACCES)}" for path in (hidden, unreadable)
     ]
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from filebody.resumable import Checkpoint, Checkpoints, Held, Part, Protocol, SourceIdentity
 from filebody.resumable._checkpoint import upload_id
+from tests.agent.driven import closed_port
 from tests.cli.command import STATE, Running, receiving, run, run_here, started
 from tests.cli.test_resume import SIZE, cut_off, large, listed, wait_until
 
@@ -332,3 +333,13 @@ def test_a_pipe_that_nobody_has_opened(tmp_path: Path) -> None:
         (tmp_path / "pipe").write_bytes(b"it has come")
         assert sending.end().code == 0
         assert (tmp_path / "inbox" / "pipe").read_bytes() == b"it has come"
+
+
+def test_a_dead_server_is_not_waited_for(tmp_path: Path) -> None:
+    with closed_port() as port:
+        kept(tmp_path, f"http://127.0.0.1:{port}/")
+        outcome = run("uploads", "cancel", "--forget", "--all", cwd=tmp_path)
+    assert outcome.code == 0
+    assert outcome.err.count("connection refused") == 1
+    assert "of the body" not in outcome.err
+    assert listed(tmp_path) == []

@@ -25,6 +25,8 @@ from filebody.resumable import Checkpoint, Checkpoints, cancel
 
 __all__ = ["Cancelling", "cancelling"]
 
+_SHORT_SECONDS = 3.0
+
 
 def cancelling(given: Mapping[str, Any], screen: Screen) -> Cancelling | None:
     """What cancels uploads that are named on the command line; None if there are none at all.
@@ -37,7 +39,21 @@ def cancelling(given: Mapping[str, Any], screen: Screen) -> Cancelling | None:
     if found is None:
         return None
     checkpoints, options = found
+    if given["forget"]:
+        options = _less_patient(options)
     return Cancelling(options, screen, store, checkpoints, forgets=given["forget"])
+
+
+def _less_patient(options: SendOptions) -> SendOptions:
+    """Forgetting does not depend on the server: it is asked once, for a short time."""
+    timeouts = options.exchange.timeouts
+    seconds = min(timeouts.connect_seconds or _SHORT_SECONDS, _SHORT_SECONDS)
+    timeouts = attrs.evolve(timeouts, connect_seconds=seconds)
+    return attrs.evolve(
+        options,
+        exchange=attrs.evolve(options.exchange, timeouts=timeouts),
+        resumption=attrs.evolve(options.resumption, give_up_after_seconds=0.0),
+    )
 
 
 class Cancelling(Series):

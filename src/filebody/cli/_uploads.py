@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import attrs
+
 from filebody.cli._course import course_of
 from filebody.cli._options import SendOptions, resume_options
 from filebody.cli._screen import Screen
@@ -20,6 +22,7 @@ from filebody.resumable import Checkpoint, Checkpoints
 
 __all__ = ["chosen", "described_uploads", "resuming", "show_uploads"]
 
+_TURN_SECONDS = 15.0
 _DAY_SECONDS, _HOUR_SECONDS, _MINUTE_SECONDS = 86_400, 3_600, 60
 
 # Options that are meant for the server of one upload.
@@ -87,11 +90,21 @@ def resuming(given: Mapping[str, Any], screen: Screen) -> Sending | None:
     for stream in streams:
         screen.err(f"filebody: left out: {stream.id} is of a stream, which cannot be read again")
     checkpoints = [checkpoint for checkpoint in checkpoints if not checkpoint.is_stream]
+    if len(checkpoints) > 1:
+        options = _less_patient(options)
     items = [
         Item(_source_of(checkpoint), Target.parse(checkpoint.url), course_of(checkpoint))
         for checkpoint in checkpoints
     ]
     return Sending(options, screen, items)
+
+
+def _less_patient(options: SendOptions) -> SendOptions:
+    """Let no upload keep the next ones waiting for longer than that, if nothing of it moves."""
+    resumption = options.resumption
+    seconds = min(resumption.give_up_after_seconds, _TURN_SECONDS)
+    resumption = attrs.evolve(resumption, give_up_after_seconds=seconds)
+    return attrs.evolve(options, resumption=resumption)
 
 
 def chosen(

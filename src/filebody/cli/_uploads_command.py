@@ -93,7 +93,8 @@ def uploads(context: click.Context, as_json: bool) -> int:
 def _resume(**given: Any) -> int:
     """Go on with unfinished uploads, named by the beginning of their ID.
 
-    A file that has changed meanwhile begins anew. Exit codes are those of `filebody send`.
+    Of several uploads, one that does not move for 15 seconds gives way to the next. A file that has
+    changed meanwhile begins anew. Exit codes are those of `filebody send`.
     """
     from filebody.cli._uploads import resuming  # noqa: PLC0415 - only for what is done
 

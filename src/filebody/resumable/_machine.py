@@ -11,7 +11,7 @@ from typing import assert_never
 
 import attrs
 
-from filebody.errors import NoProgress, RemoteError, ResumeError, UploadGone
+from filebody.errors import NoProgress, RemoteError, ResumeError, TransferError, UploadGone
 from filebody.resumable import _ietf, _tus
 from filebody.resumable._discovery import speaking_otherwise
 from filebody.resumable._judge import interim, judge
@@ -264,7 +264,13 @@ def _later(state: State, verdict: Verdict, now: float) -> tuple[State, NextStep]
 
 def _no_progress(state: State, verdict: Verdict, seconds: float) -> NoProgress:
     last = verdict.error or RemoteError(state.request.url, verdict.status)
-    error = NoProgress(state.plan.url, state.confirmed, seconds, str(last))
+    # What has a place of its own in this error is not said twice.
+    words = str(last)
+    if isinstance(last, TransferError):
+        words = last.reason
+    elif isinstance(last, RemoteError):
+        words = f"answered {last.status}" + (f": {last.detail}" if last.detail else "")
+    error = NoProgress(state.plan.url, state.confirmed, seconds, words)
     error.__cause__ = last
     return error
 
