@@ -24,6 +24,12 @@ from filebody.receiver._names import Name, Target, fault_of
 from filebody.receiver._record import Ending, Kind, Record
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import field, length_of, media_type_of, too_large
+from filebody.receiver._wholeness import (
+    check_conditions,
+    check_not_coded,
+    check_start,
+    wants_new,
+)
 from filebody.wire import (
     IETF_MEDIA_TYPE,
     Dialect,
@@ -79,13 +85,13 @@ def create_of(
         and length > config.max_upload_size
     ):
         raise too_large(config.max_upload_size)
-    if field(request, b"if-match") is not None:
-        raise Refusal(412, "files here have no entity tags that If-Match could match")
+    check_start(request)
+    check_conditions(request, config)
     return Create(
         record=Record(
             kind=Kind.IETF,
             name=_name(target, field(request, b"content-disposition")),
-            taken_status=taken_status(field(request, b"if-none-match") == "*"),
+            taken_status=taken_status(wants_new(request)),
             length=length,
             promised={
                 algorithm: digest.hex()
@@ -112,6 +118,7 @@ def append_of(
             f"send bytes as Content-Type: {IETF_MEDIA_TYPE}",
             [("Accept-Patch", IETF_MEDIA_TYPE)],
         )
+    check_not_coded(request)
     offset = parse_integer(field(request, b"upload-offset"))
     if offset is None:
         raise Refusal(400, "say with Upload-Offset where the bytes belong")

@@ -7,6 +7,7 @@ are you, is this meant for us, can it be done at all.
 from __future__ import annotations
 
 import hmac
+import re
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -16,7 +17,6 @@ from filebody.receiver._config import is_loopback
 from filebody.receiver._digest import MAX_FIELD_BYTES, requested
 from filebody.receiver._names import Name, Target, parse_target
 from filebody.receiver._refusal import Refusal
-from filebody.wire import DIALECTS, parse_bool
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,12 @@ __all__ = [
 ALLOW: Final = "GET, HEAD, OPTIONS, PATCH, POST, PUT"
 # The URLs of many parts, and thumbnails: their parsers are linear.
 _LONG_FIELDS: Final = frozenset({b"upload-concat", b"upload-metadata"})
-_FORMS: Final = frozenset({"multipart/form-data", "application/x-www-form-urlencoded"})
+# At the start of one of the types, whatever stands wrongly before or after it.
+_FORM: Final = re.compile(
+    r"(?:^|,)[^a-z0-9,]*"
+    r"(?:multipart[ \t]*/[ \t]*form-data|application[ \t]*/[ \t]*x-www-form-urlencoded)"
+    r"(?![a-z0-9.+_-])"
+)
 _CHANGING: Final = frozenset({b"DELETE", b"PATCH", b"POST", b"PUT"})
 
 
@@ -143,11 +148,11 @@ def is_tus(request: h11.Request) -> bool:
     return field(request, b"tus-resumable") is not None
 
 
-def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
+def upload_of(request: h11.Request, config: ReceiverConfig, *, create_only: bool) -> Upload:
     """Read the head of a PUT or POST.
 
     Raises:
-        Refusal: 400, 411, 412, 413, 415 or 417: see the comments.
+        Refusal: 400, 411, 413, 415 or 417: see the comments.
     """
     target = parse_target(request.target)
     if target.is_directory or not target.name:
@@ -156,14 +161,6 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
     if coding is not None and max_size is not None:
         max_size = coded_limit(max_size)
     size = length_of(request, max_size)
-    if field(request, b"if-match") is not None:
-        raise Refusal(412, "files here have no entity tags that If-Match could match")
-    if parse_bool(field(request, b"upload-complete")) is False:
-        # Ordinary servers do not know this field. We do: this would be stored as if it were whole.
-        spoken = ", ".join(map(str, DIALECTS))
-        raise Refusal(
-            400, f"parts are stored with Upload-Draft-Interop-Version: one of {spoken}; or send all"
-        )
     return Upload(
         name=target.name,
         target=target,
@@ -171,7 +168,7 @@ def upload_of(request: h11.Request, config: ReceiverConfig) -> Upload:
         promised=requested(request.headers),
         coding=coding,
         max_size=max_size,
-        create_only=field(request, b"if-none-match") == "*",
+        create_only=create_only,
     )
 
 
@@ -232,8 +229,8 @@ def _check_meaning(request: h11.Request) -> None:
     if field(request, b"content-range") is not None:
         # RFC 9110 section 14.5: storing a part as if it were the whole would destroy the file.
         raise Refusal(400, "parts of files are not stored: send it whole, without Content-Range")
-    expectation = field(request, b"expect")
-    if expectation is not None and expectation.lower() != "100-continue":
+    expected = (field(request, b"expect") or "").lower().split(",")
+    if any(part.strip(" \t") not in {"", "100-continue"} for part in expected):
         raise Refusal(417, "the only expectation that can be met is 100-continue")
 
 
@@ -251,8 +248,7 @@ def check_no_form(request: h11.Request) -> None:
     if field(request, b"content-length") == "0":
         return  # urllib and curl name a form where they send nothing
     # Two lines, or two types in one, are no media type: one that is a form is enough to refuse.
-    listed = (field(request, b"content-type") or "").lower().split(",")
-    if _FORMS.isdisjoint(part.partition(";")[0].strip(" \t\"'") for part in listed):
+    if not _FORM.search((field(request, b"content-type") or "").lower()):
         return
     raise Refusal(
         415,

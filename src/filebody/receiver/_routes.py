@@ -27,6 +27,12 @@ from filebody.receiver._request import (
 )
 from filebody.receiver._resumption import Errand, Resumption
 from filebody.receiver._upload import Reception
+from filebody.receiver._wholeness import (
+    check_conditions,
+    check_not_coded,
+    check_whole,
+    wants_new,
+)
 from filebody.wire import dialect_of, parse_bool
 
 if TYPE_CHECKING:
@@ -69,7 +75,10 @@ def exchange_for(line: Line, request: h11.Request) -> Exchange:
             line.add_always(manner.always())
             return _ietf_creation(line, request, manner)
     if method in {b"PUT", b"POST"}:
-        return Reception(line, upload_of(request, config))
+        upload = upload_of(request, config, create_only=wants_new(request))
+        check_conditions(request, config)
+        check_whole(request, upload.length)
+        return Reception(line, upload)
     if method in {b"GET", b"HEAD"}:
         return Download(line, request)
     raise Refusal(405, f"the methods here are {ALLOW}", [("Allow", ALLOW)])
@@ -97,15 +106,11 @@ def _is_resumable(request: h11.Request) -> bool:
         Refusal: 415 where it is but a part, and coded.
     """
     completes = parse_bool(field(request, b"upload-complete"))
-    if completes is None or coding_of(request) is None:
-        return completes is not None
-    if completes:
+    if completes and coding_of(request) is not None:
         return False  # it can be stored, decoded, in one go
-    raise Refusal(
-        415,
-        "what comes in several requests is stored as it comes: send it without Content-Encoding",
-        [("Accept-Encoding", "identity")],
-    )
+    if completes is not None:
+        check_not_coded(request)
+    return completes is not None
 
 
 def _tus_creation(line: Line, request: h11.Request) -> Exchange:

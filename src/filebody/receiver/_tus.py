@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import attrs
 
-from filebody.receiver._digest import requested
+from filebody.receiver._digest import merge, requested
 from filebody.receiver._manner import (
     Append,
     Create,
@@ -25,6 +25,7 @@ from filebody.receiver._record import UPLOAD_ID, Kind, Record
 from filebody.receiver._references import upload_id_in
 from filebody.receiver._refusal import Refusal
 from filebody.receiver._request import field, length_of, media_type_of, too_large
+from filebody.receiver._wholeness import check_conditions, check_not_coded, wants_new
 from filebody.wire import (
     CHECKSUM_ALGORITHMS,
     TUS_CHECKSUM_MISMATCH,
@@ -93,6 +94,11 @@ def create_of(
     Raises:
         Refusal: 400, 411, 413 or 415.
     """
+    try:
+        check_conditions(request, config)
+    except Refusal as refusal:
+        raise Tus().refused(refusal) from refusal
+    check_not_coded(request)
     size = length_of(request, config.max_upload_size) if _has_content(request) else 0
     value = field(request, b"upload-concat")
     concat = None if value is None else _read(parse_concat, value)
@@ -117,7 +123,7 @@ def create_of(
         record=Record(
             kind=Kind.TUS,
             name=() if is_part else _name(target, named),
-            taken_status=taken_status(field(request, b"if-none-match") == "*"),
+            taken_status=taken_status(wants_new(request)),
             length=length,
             metadata=metadata,
             concat=value,
@@ -149,6 +155,7 @@ def append_of(request: h11.Request, config: ReceiverConfig, upload_id: str) -> A
         Refusal: 400, 411, 413 or 415.
     """
     _check_media_type(request)
+    check_not_coded(request)
     value = field(request, b"upload-offset")
     if value is None:
         raise Refusal(400, "say with Upload-Offset where the bytes belong")
@@ -164,19 +171,25 @@ def append_of(request: h11.Request, config: ReceiverConfig, upload_id: str) -> A
 
 
 def checks_of(fields: Iterable[tuple[bytes, bytes]]) -> dict[str, bytes]:
-    """Read Upload-Checksum from a header or trailer section.
+    """Read Upload-Checksum and Content-Digest from a header or trailer section.
 
     Raises:
-        Refusal: 400 if it is not one, or of an algorithm that we do not have.
+        Refusal: 400 if one is not one, or of an algorithm that we do not have, or if two
+            contradict each other.
     """
+    fields = list(fields)
+    found = {
+        algorithm.replace("-", ""): digest
+        for algorithm, digest in requested(fields, (b"content-digest",)).items()
+    }
     for name, value in fields:
         if name == b"upload-checksum":
             checksum = _read(parse_checksum, value.decode("latin-1"))
             algorithm = CHECKSUM_ALGORITHMS.get(checksum.algorithm)
             if algorithm is None:
                 raise Refusal(400, f"checksums here are {', '.join(CHECKSUM_ALGORITHMS)}")
-            return {algorithm: checksum.digest}
-    return {}
+            found = merge(found, {algorithm: checksum.digest})
+    return found
 
 
 class Tus:
