@@ -23,11 +23,15 @@ _BROUGHT_BY = {
     "curl": "the Debian package curl",
     "fish": "the Debian package fish",
     "fusermount3": "the Debian package fuse3",
+    "ip": "the Debian package iproute2",
     "man": "the Debian package man-db",
+    "mount": "the Debian package mount",
     "node": "Node.js 20 or newer",
     "nginx": "the Debian package nginx-light",
     "openssl": "the Debian package openssl",
+    "setpriv": "the Debian package util-linux",
     "tinyproxy": "the Debian package tinyproxy-bin",
+    "unshare": "the Debian package util-linux",
     "zsh": "the Debian package zsh",
 }
 

@@ -36,6 +36,8 @@ class Peer:
     def head(self) -> None:
         """Read up to the body."""
         event = self._event()
+        if isinstance(event, h11.ConnectionClosed):  # a client that was interrupted
+            raise ConnectionAbortedError
         assert isinstance(event, h11.Request)
         self.received.method = event.method.decode()
         self.received.target = event.target.decode()

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.command import PROGRAM, Outcome, environment, receiving, run, run_here
 from tests.cli.server import Peer, serving, take_all
 from tests.peers.ports import free_port
+from tests.programs import require_program
 
 LARGE = 32 * 1024 * 1024
 
@@ -123,9 +124,10 @@ def test_socket(tmp_path: Path) -> None:
 def test_unreadable(file: Path) -> None:
     file.chmod(0)
     # Root may read everything, unless it lays that down.
-    as_others = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    as_others = ["--bounding-set", "-dac_override,-dac_read_search"]
+    prefix = [require_program("setpriv"), *as_others] if os.geteuid() == 0 else []
     done = subprocess.run(
-        [*(as_others if os.geteuid() == 0 else ()), *PROGRAM, "send", file, "http://127.0.0.1:9/"],
+        [*prefix, *PROGRAM, "send", file, "http://127.0.0.1:9/"],
         env=environment(),
         capture_output=True,
         timeout=60,
@@ -302,3 +304,23 @@ def test_fail_early(tmp_path: Path) -> None:
         outcome = run("send", "--fail-early", "missing", "good", server.url, cwd=tmp_path)
     failing(outcome, 26, "missing")
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 50\r\n\r\nabc",
+        b"Transfer-Encoding: chunked\r\n\r\n5\r\nab",
+        b"Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+    ],
+)
+@pytest.mark.parametrize(("status", "code"), [("201 Created", 55), ("403 Forbidden", 22)])
+def test_an_answer_that_is_cut(file: Path, status: str, code: int, rest: bytes) -> None:
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.body()
+        peer.socket.sendall(f"HTTP/1.1 {status}\r\n".encode() + rest)
+
+    with serving(script) as server:
+        outcome = run("send", "--no-resume", file, server.url, cwd=file.parent)
+    failing(outcome, code, server.url, "within the response" if code == 55 else "Forbidden")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import PROGRAM, environment, run
-from tests.programs import require
+from tests.programs import require, require_program
 
 
 def ask(url: str, tmp_path: Path, **environ: str) -> tuple[int, str]:
@@ -60,7 +60,8 @@ def test_an_exception_in_its_own_letters(tmp_path: Path) -> None:
 
 def test_link_local(tmp_path: Path) -> None:
     """In a network namespace of its own, where fe80::1234 is an address of the loopback."""
-    own = ["unshare", "-n"]
+    own = [require_program("unshare"), "-n"]
+    require_program("ip")
     can = os.geteuid() == 0 and subprocess.run([*own, "true"], capture_output=True).returncode == 0
     require(can, "no network namespaces: run as root")
     (tmp_path / "f").write_bytes(b"content")

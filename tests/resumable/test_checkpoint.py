@@ -24,6 +24,7 @@ from filebody.resumable._checkpoint_store import Checkpoints, default_directory
 from filebody.resumable._identity import _SAMPLES, Likeness, SourceIdentity
 from filebody.resumable._state import Held
 from filebody.resumable._values import Protocol
+from tests.programs import require_program
 
 URL = "http://example.org/files/a"
 OTHER_URL = "http://example.org/files/b"
@@ -462,7 +463,8 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, source: Path) -> None
     place = tmp_path / "tiny"
     place.mkdir()
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)], capture_output=True
+        [require_program("mount"), "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(place)],
+        capture_output=True,
     )
     if mounted.returncode:
         pytest.skip("no tmpfs can be mounted here: needs root")

@@ -8,6 +8,7 @@ from typing import cast
 
 import http_sf
 from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -32,7 +33,8 @@ class _Beginning(Protocol):
 
     takes_any_end = True  # see `Response.deliverBody`
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_success: bool) -> None:
+        self._is_success = is_success
         self._content = b""
         self.done: Deferred[bytes] = Deferred(self._cancel)
 
@@ -44,9 +46,13 @@ class _Beginning(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         if self.done.called:
             return
+        is_whole = reason.check(ConnectionDone) is not None
         if reason.check(TransferTimeout, EarlySuccess, ProtocolError, CancelledError):
             self.done.errback(reason)
-        else:  # an answer that is cut short is an answer all the same
+        elif self._is_success and not is_whole:
+            # A success that is cut short proves nothing: a proxy may have sent its beginning.
+            self.done.errback(reason)
+        else:  # the beginning of a refusal says enough
             self.done.callback(self._content)
 
     def end(self) -> None:
@@ -67,13 +73,14 @@ def beginning_of(response: IResponse) -> Deferred[bytes]:
     """The answer's body, or as much of it as a person would read.
 
     Of an answer that does not end within a minute it is what came by then. Fails with a
-    `TransferTimeout` if it stands still, with `ProtocolError` if its framing is damaged, with
+    `TransferTimeout` if it stands still, with `ConnectionLost` if the answer of a success is cut
+    short, with `ProtocolError` if its framing is damaged, with
     `EarlySuccess` if it was given before the server had everything and it then took no more.
     Cancelled, the connection is closed.
     """
     from twisted.internet import reactor  # noqa: PLC0415 - importing it installs one
 
-    beginning = _Beginning()
+    beginning = _Beginning(is_success=response.code < HTTPStatus.MULTIPLE_CHOICES)
     response.deliverBody(beginning)
     if not beginning.done.called:
         timer = cast("IReactorTime", reactor).callLater(_ANSWER_SECONDS, beginning.end)
