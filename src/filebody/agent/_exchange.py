@@ -144,19 +144,24 @@ class Exchange:
         """
         self._wire.owner = self
         self._wire.want_read(True)
-        self._engine.turns.take(self._guarded(self._begin))
+        self._engine.turns.take(self._first_turn)
         return self._running
 
-    def _guarded(self, call: Callable[[], None]) -> Callable[[], None]:
+    def _first_turn(self) -> None:
+        self._guarded(self._begin)
+
+    def _body_turn(self) -> None:
+        self._guarded(self._send_body)
+
+    def _write_turn(self) -> None:
+        self._guarded(self.writable)
+
+    def _guarded(self, call: Callable[[], None]) -> None:
         """Have an exception end the exchange: a producer may raise in any of its methods."""
-
-        def guarded() -> None:
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001 - it goes to the caller
-                self._fail(error)
-
-        return guarded
+        try:
+            call()
+        except Exception as error:  # noqa: BLE001 - it goes to the caller
+            self._fail(error)
 
     def _begin(self) -> None:
         if self._phase not in OPEN:
@@ -210,7 +215,7 @@ class Exchange:
         timeouts = self._terms.options.timeouts
         if self._phase is Phase.EXPECTING:
             self._move(Event.GO)
-            self._engine.turns.take(self._guarded(self._send_body))
+            self._engine.turns.take(self._body_turn)
         elif self._phase is Phase.AWAITING:
             reason = f"no answer within {timeouts.response_seconds:g} s of the last byte"
             self._fail(self._error(ResponseTimeout, reason))
@@ -226,7 +231,7 @@ class Exchange:
     def body_ready(self) -> None:
         """See `WriterOwner.body_ready`."""
         if self._phase in SENDS:
-            self._engine.turns.take(self._guarded(self.writable))
+            self._engine.turns.take(self._write_turn)
 
     def body_failed(self, failure: Failure) -> None:
         """See `WriterOwner.body_failed`."""
@@ -389,7 +394,8 @@ class Exchange:
             if self._phase is Phase.HOLDING and response.buffered_bytes >= _BUFFER_BYTES:
                 self._is_due = True  # it may talk while it listens
         elif isinstance(event, parser.End):
-            self._known_response().trailers_came(event.trailers)
+            if event.trailers:
+                self._known_response().trailers_came(event.trailers)
             self._move(Event.END)
             if self._phase is Phase.DONE:
                 self._end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ def request_head(method: bytes, path: bytes, fields: Fields) -> bytes:
     return b"".join(lines)
 
 
+@functools.lru_cache(maxsize=64)  # most programs use one method
 def check_method(method: bytes) -> None:
     """See whether it can be sent.
 

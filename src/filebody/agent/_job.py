@@ -15,7 +15,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from filebody._redaction import redact_identifiers
 from filebody.agent._connect import Route, connect
 from filebody.agent._content import Content
-from filebody.agent._digest import digest_field
+from filebody.agent._digest import DigestField, digest_field
 from filebody.agent._engine import Engine
 from filebody.agent._exchange import Exchange
 from filebody.agent._fields import make_head
@@ -81,7 +81,10 @@ class Job:
             if body is not None:
                 self._content = Content(body)
             request = Request(method, parse_target(uri), headers)
-            self._response = await self._follow(request)
+            response = await self._insist(request)
+            if self._options.redirects and response.code in CHANGES:
+                response = await self._follow(request, response)
+            self._response = response
         except BaseException as error:
             late = self._total_timeout() if self._is_late else None
             self._ended()
@@ -96,17 +99,11 @@ class Job:
             self._ended()
         return self._response
 
-    async def _follow(self, request: Request) -> Response:
-        """The response at the end of all redirections."""
-        previous: Response | None = None
+    async def _follow(self, request: Request, response: Response) -> Response:
+        """Return the response at the end of all redirections, of which `response` is the first."""
         followed = 0
         most = self._options.redirects or 0
-        while True:
-            response = await self._insist(request)
-            if previous is not None:
-                response.setPreviousResponse(previous)
-            if not most or response.code not in CHANGES:
-                return response
+        while response.code in CHANGES:
             try:
                 next_request = redirected(
                     request,
@@ -118,7 +115,7 @@ class Job:
                 error.response = response
                 raise
             if next_request is None:
-                return response
+                break
             followed += 1
             url = request.target.url
             if followed > most:
@@ -136,11 +133,14 @@ class Job:
                     raise NotReplayable(self._content.source, self._sent_bytes(), response=response)
             response.abort()
             previous, request = response, next_request
+            response = await self._insist(request)
+            response.setPreviousResponse(previous)
+        return response
 
     async def _insist(self, request: Request) -> Response:
         """The response to a request, tried again as the options say."""
         retries = 0
-        begun = time.monotonic()
+        begun = time.monotonic() if self._options.retries.limit else 0.0
         without_expect = False
         while True:
             response: Response | None = None
@@ -193,7 +193,18 @@ class Job:
         self._request = request
         self._exchange = None  # what that of the last attempt has sent is not of this one
         while True:
-            terms = await self._terms(request, without_expect=without_expect)
+            content = self._content
+            length: int | None = 0
+            digest = None
+            if content is not None:
+                content.next()
+                said = content.producer.length
+                length = None if said is UNKNOWN_LENGTH else int(said)
+                if self._options.digest is not Digest.NONE:
+                    digest = await digest_field(self._options.digest, content, length)
+                    if digest is not None and digest.is_trailer:
+                        length = None
+            terms = self._terms(request, length, digest, without_expect=without_expect)
             place = pool.enter(route)
             if place is not None:
                 await place
@@ -255,18 +266,15 @@ class Job:
                 raise
         return wire
 
-    async def _terms(self, request: Request, *, without_expect: bool) -> Terms:
+    def _terms(
+        self,
+        request: Request,
+        length: int | None,
+        digest: DigestField | None,
+        *,
+        without_expect: bool,
+    ) -> Terms:
         content = self._content
-        producer = digest = None
-        length: int | None = 0
-        if content is not None:
-            content.next()
-            producer = content.producer
-            length = None if producer.length is UNKNOWN_LENGTH else int(producer.length)
-            if self._options.digest is not Digest.NONE:
-                digest = await digest_field(self._options.digest, content, length)
-                if digest is not None and digest.is_trailer:
-                    length = None
         headers, cookies = request.headers, self._options.cookies
         if cookies is not None:
             headers = cookies.added_to(headers, request.target)
@@ -282,7 +290,7 @@ class Job:
         return Terms(
             head=head,
             request=request,
-            producer=producer,
+            producer=None if content is None else content.producer,
             source="" if content is None else content.source,
             length=length,
             begun=None if content is None else content.begun,

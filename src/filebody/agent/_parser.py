@@ -211,7 +211,7 @@ class ResponseParser:
         self._fields: list[tuple[bytes, bytes]] = []
         self._phrase = b""
         self._length: int | None = None
-        self._connection: set[bytes] = set()
+        self._connection: list[bytes] = []
         self._is_chunked = self._has_length = False
 
     def on_status(self, phrase: bytes) -> None:
@@ -238,7 +238,7 @@ class ResponseParser:
             self._length = int(value)
             self._has_length = True
         elif lower == b"connection":
-            self._connection.update(token.strip() for token in value.lower().split(b","))
+            self._connection += [token.strip() for token in value.lower().split(b",")]
         elif lower == b"transfer-encoding":
             if self._is_chunked or value.lower() != b"chunked":
                 self._break("it uses a transfer coding that nobody asked for")

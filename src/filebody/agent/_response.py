@@ -337,17 +337,20 @@ class _Nobody:
 
 
 def whole() -> Failure:
-    """The reason that says that a body is whole."""
-    return Failure(_response_done()())
+    """The reason that says that a body is whole; one for all, like Twisted's `connectionDone`."""
+    done = _response_done()
+    if done.value is not None:
+        done.value.__traceback__ = None  # of who raised it last: it would hold that one's frames
+    return done
 
 
 @functools.cache
-def _response_done() -> type[Exception]:
+def _response_done() -> Failure:
     # Where pyOpenSSL is installed and service_identity is not, this module cannot be imported; and
     # it takes a while: see `Response.deliverBody`.
     from twisted.web.client import ResponseDone  # noqa: PLC0415
 
-    return ResponseDone
+    return Failure(ResponseDone())
 
 
 def until_close() -> Failure:

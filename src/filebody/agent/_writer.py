@@ -35,6 +35,8 @@ _PIECE_BYTES = 1 << 16
 _THREAD_PIECE_BYTES = 1 << 18
 # How much of what was written may wait for the socket before its producer is paused.
 _QUEUE_BYTES = 1 << 16
+# Shorter bodies say nothing about the best size of a piece, and reading the clock takes a while.
+_MEASURED_BYTES = 1 << 18
 
 
 class Pumped(enum.Enum):
@@ -155,6 +157,7 @@ class BodyWriter:
         "_hashing",
         "_is_closed",
         "_is_complete",
+        "_is_measured",
         "_is_paused",
         "_is_pumping",
         "_length",
@@ -188,6 +191,7 @@ class BodyWriter:
         self._source = source
         self._hashing = hashing
         self._size = engine.tls_size if wire.is_tls else engine.plain_size
+        self._is_measured = length is None or length >= _MEASURED_BYTES
         self._draining: _Draining | None = None
         self._producer: Any = None
         self._pulls = False
@@ -287,12 +291,14 @@ class BodyWriter:
             OSError: The connection is broken.
         """
         self._is_pumping = True
-        begun, sent_before = self._size.begin(), self.outbox.body_bytes
+        sent_before = self.outbox.body_bytes
+        begun = self._size.begin() if self._is_measured else 0
         try:
             outcome = self._pump(time.monotonic() + SLICE_SECONDS)
         finally:
             self._is_pumping = False
-        self._size.end(begun, self.outbox.body_bytes - sent_before)
+        if self._is_measured:
+            self._size.end(begun, self.outbox.body_bytes - sent_before)
         self.is_dry = outcome is Pumped.DRY
         return outcome
 
@@ -331,6 +337,8 @@ class BodyWriter:
                 outcome = self._ask_producer()
             if outcome is not None:
                 return outcome
+            if self._is_complete and not outbox.kept_bytes:
+                continue  # the end of the request is next, and takes no time
             if time.monotonic() >= deadline:
                 return Pumped.SLICE
         return Pumped.DRY
@@ -393,7 +401,12 @@ class BodyWriter:
             is_full = not self._send_chunk(buffer, count)
         else:
             is_full = not self._send_plain(draining, buffer, count)
-        return Pumped.FULL if is_full else None
+        if is_full:
+            return Pumped.FULL
+        has_all = self._read_bytes == self._length
+        if has_all and self._draining is draining and not draining.is_paused:
+            return self._end(draining, None)
+        return None
 
     def _wait_for(self, draining: _Draining) -> None:
         size = _THREAD_PIECE_BYTES
