@@ -91,6 +91,7 @@ def test_of_netrc_at_home(tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         (("--token-file", "missing", "f", "http://h/"), "cannot read missing"),
+        (("--token", "", "f", "http://h/"), "--token is empty"),
         (("--token-file", "empty", "f", "http://h/"), "empty is empty"),
         (("--token-file", "secret", "f", "http://h/"), "visible ASCII"),
         (("--token-file", "token", "--user", "me:hunter2", "f", "http://h/"), "leave out one"),

@@ -168,9 +168,11 @@ class _Race:
 
     def _too_late(self, seconds: float) -> None:
         if self._resolution is not None:
-            reason = f"no answer to where {self._host} is within {seconds:g} s"
+            reason = f"no answer to where {self._host} is within {round(seconds, 2):g} s"
         else:
-            reason = f"no connection to {self._host} port {self._port} within {seconds:g} s"
+            reason = (
+                f"no connection to {self._host} port {self._port} within {round(seconds, 2):g} s"
+            )
             if self._failures:
                 reason += f" ({_listed(self._failures)})"
         self._end()

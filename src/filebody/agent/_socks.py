@@ -79,7 +79,9 @@ def socks(
         if failure.check(TransferError, CancelledError):
             return failure
         if failure.check(DeferredTimeout):
-            raise ConnectTimeout(url, 0, f"no answer to where {host} is within {seconds:g} s")
+            raise ConnectTimeout(
+                url, 0, f"no answer to where {host} is within {round(seconds or 0.0, 2):g} s"
+            )
         raise ConnectError(url, 0, f"the resolver failed for host {host}") from failure.value
 
     looking = resolve(reactor, host, origin.port)
@@ -209,7 +211,7 @@ class _Socks(Watch):
             raise self._error("does not speak SOCKS5") from error
 
     def _too_late(self, seconds: float) -> None:
-        reason = f"the proxy {self._proxy} opened no way there within {seconds:g} s"
+        reason = f"the proxy {self._proxy} opened no way there within {round(seconds, 2):g} s"
         self._fail(ConnectTimeout(self._url, 0, reason))
 
     def _error(self, what: str) -> ProxyError:

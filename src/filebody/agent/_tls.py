@@ -168,7 +168,7 @@ class _Handshake(Watch):
             self._deferred.callback(self._secured)
 
     def _too_late(self, seconds: float) -> None:
-        self._fail(TLSTimeout(self._url, 0, f"no TLS handshake within {seconds:g} s"))
+        self._fail(TLSTimeout(self._url, 0, f"no TLS handshake within {round(seconds, 2):g} s"))
 
     def _fail(self, error: TransferError) -> None:
         self._leave()

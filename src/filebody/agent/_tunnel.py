@@ -144,7 +144,7 @@ class _Tunnel(Watch):
         self._refused(f"{words}: {hint}" if hint else words, status)
 
     def _too_late(self, seconds: float) -> None:
-        reason = f"the proxy {self._proxy} opened no way there within {seconds:g} s"
+        reason = f"the proxy {self._proxy} opened no way there within {round(seconds, 2):g} s"
         self._fail(ConnectTimeout(self._url, 0, reason))
 
     def _refused(self, what: str, status: int | None = None) -> None:

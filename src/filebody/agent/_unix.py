@@ -82,7 +82,7 @@ class _Knocking:
 
     def _too_late(self, seconds: float) -> None:
         self._end()
-        reason = f"the server took no connection on {self._path} within {seconds:g} s"
+        reason = f"the server took no connection on {self._path} within {round(seconds, 2):g} s"
         self._deferred.errback(ConnectTimeout(self._url, 0, reason))
 
     def _fail(self, why: str) -> None:

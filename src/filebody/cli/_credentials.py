@@ -60,8 +60,10 @@ def read_token(given: Mapping[str, Any]) -> str | None:
         token = _read(path, "--token-file").strip()
         if not token:
             raise UsageError(f"--token-file: {one_line(str(path))} is empty")
-    if not token:
+    if token is None:
         return None
+    if not token:  # an empty variable of the environment counts as none
+        raise UsageError("--token is empty: is the variable set that it is taken from?")
     if not token.isascii() or not token.isprintable() or " " in token:
         raise UsageError("the token must be visible ASCII characters without spaces")
     return token
