@@ -24,6 +24,7 @@ import attrs
 
 from filebody.receiver import _gathering
 from filebody.receiver._joining import finished, join
+from filebody.receiver._names import made_up_segment
 from filebody.receiver._part import Part
 from filebody.receiver._record import Kind, Record
 from filebody.receiver._shelf import Shelf
@@ -70,7 +71,7 @@ def opened(directory: Path) -> Iterator[Shelf]:
 def ask(shelf: Shelf, parts: tuple[str, ...]) -> str:
     """Join, under a name that is new each time, as where the receiver has to make one up."""
     concat = "final;" + " ".join(f"/.uploads/{part}" for part in parts)
-    name = (f"upload-{random.randbytes(4).hex()}",)
+    name = (made_up_segment(),)
     record = Record(kind=Kind.TUS, name=name, concat=concat)
     return join(shelf, record, parts, max_size=None).upload_id
 

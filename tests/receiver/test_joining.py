@@ -294,6 +294,16 @@ def test_many_ask_at_once(receiver: ReceiverProcess) -> None:
     assert {answer.fields["repr-digest"] for answer in made} == {f"sha-256=:{digest}:"}
 
 
+def test_parts_become_one_file_only(receiver: ReceiverProcess) -> None:
+    paths = sent(receiver, list(PIECES))
+    assert posted(receiver, paths, "/one").status == 201
+    answer = posted(receiver, paths, "/two")
+    assert answer.status == 422
+    assert b"these parts have become one" in answer.body
+    assert posted(receiver, paths, "/one").status == 201
+    assert stored(receiver.directory) == ["one"]
+
+
 def test_what_can_be_done_with_a_joined_part(receiver: ReceiverProcess) -> None:
     paths = sent(receiver, list(PIECES))
     assert posted(receiver, paths, "/joined").status == 201

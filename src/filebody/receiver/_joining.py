@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from filebody.receiver._gathering import gather
+from filebody.receiver._names import is_made_up
 from filebody.receiver._part import complete, recovered
 from filebody.receiver._record import Piece
 from filebody.receiver._refusal import Refusal
@@ -51,10 +52,12 @@ def join(shelf: Shelf, record: Record, parts: Sequence[str], *, max_size: int | 
     Raises:
         Refusal: Before it has begun, 400 for what is no part, 404 or 410 for one that has gone,
             409 for one that is not complete, 413 for too much, and as `Shelf.create_of_parts`;
-            then as `finished`.
+            422 where the parts have become a file of another name; then as `finished`.
     """
     upload_id = identifier_of(parts)
-    if not _is_known(shelf, upload_id):
+    if _is_known(shelf, upload_id):
+        _check_same(shelf.state(upload_id).record, record)
+    else:
         if len(set(parts)) < len(parts):
             raise Refusal(400, "an upload can be a part only once")
         pieces = tuple(_piece(shelf.state(part)) for part in parts)
@@ -99,6 +102,18 @@ def _is_known(shelf: Shelf, upload_id: str) -> bool:
     except Refusal:
         return False
     return True
+
+
+def _check_same(known: Record, asked: Record) -> None:
+    """Check that a repeated join asks for the same file.
+
+    Raises:
+        Refusal: 422 where it asks for another one: the parts cannot become two files.
+    """
+    is_same_name = known.name == asked.name or (is_made_up(known.name) and is_made_up(asked.name))
+    if not is_same_name or known.metadata != asked.metadata:
+        shown = "/".join(known.name)
+        raise Refusal(422, f"these parts have become {shown}: send the file again under this name")
 
 
 def _piece(state: State) -> Piece:

@@ -9,6 +9,7 @@ Names that begin with a dot are neither stored, served nor listed: that keeps `.
 from __future__ import annotations
 
 import re
+import secrets
 import unicodedata
 from urllib.parse import quote, unquote_to_bytes
 
@@ -16,7 +17,16 @@ import attrs
 
 from filebody.receiver._refusal import Refusal
 
-__all__ = ["MAX_PATH_BYTES", "MAX_SEGMENT_BYTES", "Name", "Target", "fault_of", "parse_target"]
+__all__ = [
+    "MAX_PATH_BYTES",
+    "MAX_SEGMENT_BYTES",
+    "Name",
+    "Target",
+    "fault_of",
+    "is_made_up",
+    "made_up_segment",
+    "parse_target",
+]
 
 MAX_SEGMENT_BYTES = 255  # NAME_MAX of every file system in use
 MAX_PATH_BYTES = 2048  # well below PATH_MAX, so that other programs can open what we stored
@@ -24,6 +34,7 @@ MAX_PATH_BYTES = 2048  # well below PATH_MAX, so that other programs can open wh
 # Cc: control characters; Zl, Zp: line breaks that are not ASCII; Cs: halves of characters.
 _UNPRINTABLE = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_MADE_UP = re.compile(r"upload-[0-9a-f]{16}")
 _ABSOLUTE_FORM = re.compile(rb"(?i:https?)://[^/?#]*")
 
 Name = tuple[str, ...]
@@ -46,6 +57,16 @@ class Target:
         """The percent-encoded absolute path (RFC 3986 section 3.3)."""
         path = "/" + "/".join(quote(segment, safe="") for segment in self.name)
         return path + "/" if self.is_directory and self.name else path
+
+
+def made_up_segment() -> str:
+    """Make up a name for a file whose client gave none."""
+    return f"upload-{secrets.token_hex(8)}"
+
+
+def is_made_up(name: Name) -> bool:
+    """Return whether the last segment is one of `made_up_segment`."""
+    return bool(name) and _MADE_UP.fullmatch(name[-1]) is not None
 
 
 def fault_of(segment: str) -> str | None:

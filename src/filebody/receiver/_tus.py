@@ -5,7 +5,6 @@ Source: tus 1.0.0, with the extensions that `EXTENSIONS` names.
 
 from __future__ import annotations
 
-import secrets
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +19,7 @@ from filebody.receiver._manner import (
     location_of,
     state_fields,
 )
-from filebody.receiver._names import Name, Target, fault_of
+from filebody.receiver._names import Name, Target, fault_of, made_up_segment
 from filebody.receiver._record import UPLOAD_ID, Kind, Record
 from filebody.receiver._references import upload_id_in
 from filebody.receiver._refusal import Refusal
@@ -329,7 +328,7 @@ def _name(target: Target, metadata: Mapping[str, bytes]) -> Name:
         return target.name
     raw = next((metadata[key] for key in _NAME_KEYS if metadata.get(key)), None)
     if raw is None:
-        return (*target.name, f"upload-{secrets.token_hex(8)}")
+        return (*target.name, made_up_segment())
     try:
         name = raw.decode()
     except UnicodeDecodeError as error:
