@@ -8,8 +8,8 @@ are given with each call, so the file's own position is neither used nor moved.
 from __future__ import annotations
 
 import errno
+import io
 import os
-import threading
 from collections.abc import Iterator
 
 from filebody.body._content_check import ContentCheck
@@ -22,24 +22,6 @@ __all__ = ["RegularReader"]
 _NOWAIT: int | None = getattr(os, "RWF_NOWAIT", None)
 _NEVER = 1 << 64
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-
-
-class _Scratch(threading.local):
-    """One buffer a thread for reads that end up as bytes; none for each upload."""
-
-    def __init__(self) -> None:
-        self._view = memoryview(bytearray(1 << 16))
-
-    def view(self, size: int) -> memoryview:
-        """Room for `size` bytes, or for as many as a read gives at most."""
-        if size < 1:
-            return self._view[:0]
-        if size > len(self._view):
-            self._view = memoryview(bytearray(min(size, MAX_PIECE)))
-        return self._view if size == len(self._view) else self._view[:size]
-
-
-_scratch = _Scratch()
 
 
 class _Doubt(Exception):
@@ -112,11 +94,18 @@ class RegularReader(SourceReader):
 
     def read(self, size: int) -> bytes | None:
         """See `Reader.read`."""
-        view = _scratch.view(size)
-        count = self.readinto(view)
+        room = max(0, min(size, MAX_PIECE))
+        if self._stop is not None and room:
+            room = max(1, min(room, self._stop - self._offset))
+        # preadv(2) needs a buffer. CPython's BytesIO lends that of the bytes which it gives out,
+        # so that they are copied only once.
+        holder = io.BytesIO(bytes(room))
+        with holder.getbuffer() as view:
+            count = self.readinto(view)
         if count is None:
             return None
-        return bytes(view if count == len(view) else view[:count])
+        piece = holder.getvalue()
+        return piece if count == len(piece) else piece[:count]
 
     def _fill(self, buffer: bytearray | memoryview) -> int | None:
         if self._nowait is None:
