@@ -143,6 +143,7 @@ import sys
 from filebody.cli import main
 code = main(["send", "f", sys.argv[1]])
 needless = {"OpenSSL", "cryptography", "http.client", "twisted.application", "rich"}
+needless |= {"filebody.resumable._upload", "filebody.resumable._machine"}  # for large files
 sys.exit(f"imported: {needless & set(sys.modules)}" if needless & set(sys.modules) else code)
 """
     with serving(take_all) as server:

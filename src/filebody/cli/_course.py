@@ -23,7 +23,7 @@ from filebody.errors import (
     TotalTimeout,
     UsageError,
 )
-from filebody.resumable import Checkpoint, Checkpoints, Offer, Protocol, discover
+from filebody.resumable import Checkpoint, Checkpoints, Offer, Protocol
 
 __all__ = [
     "Asking",
@@ -219,6 +219,8 @@ class Asking(Job):
         self.is_silent = time.monotonic() - began >= self._patience
 
     async def _discover(self, target: Target) -> Offer:
+        from filebody.resumable import discover  # noqa: PLC0415 - small files do not need it
+
         return await discover(self._agent, target.url, headers=self._headers, options=self._options)
 
     def _look(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -21,7 +22,10 @@ from filebody.cli._targets import headers_of
 from filebody.cli._verbose import Trace
 from filebody.errors import BodyChanged, DigestMismatch, FilebodyError, TotalTimeout
 from filebody.progress import Progress
-from filebody.resumable import Checkpoints, Outcome, upload
+from filebody.resumable import Checkpoints
+
+if TYPE_CHECKING:
+    from filebody.resumable import Outcome
 
 __all__ = ["Resumable"]
 
@@ -125,6 +129,8 @@ class Resumable(Job):
                 timer.cancel()
 
     async def _send(self) -> None:
+        from filebody.resumable import upload  # noqa: PLC0415 - small files do not need it
+
         course, asked = self._course, self._resumption
         metadata = None if course.filename is None else {"filename": course.filename}
         outcome = await upload(

@@ -19,8 +19,8 @@ from filebody.resumable._ending import end_uploads
 from filebody.resumable._notice import Notice
 from filebody.resumable._outcome import Outcome
 from filebody.resumable._threads import in_thread
-from filebody.resumable._upload import MAX_PARTS, Upload, Wishes
-from filebody.resumable._values import Offer, Protocol
+from filebody.resumable._upload import Upload, Wishes
+from filebody.resumable._values import MAX_PARTS, Offer, Protocol
 from filebody.resumable._way import Way, way_of
 
 __all__ = ["cancel", "discover", "upload"]

@@ -33,7 +33,7 @@ from filebody.resumable._watch import Watches
 from filebody.resumable._way import Way
 from filebody.wire import format_metadata
 
-__all__ = ["MAX_PARTS", "Upload", "Wishes"]
+__all__ = ["Upload", "Wishes"]
 
 _log = Logger()
 
@@ -41,8 +41,6 @@ PIECE_BYTES = 1 << 26
 """What is hashed before it is sent is sent in requests of so many bytes."""
 MIN_PART_BYTES = 1 << 20
 """Parts that are smaller are not worth a connection."""
-MAX_PARTS = 128
-"""The request that joins parts names all of them in one field: many servers take 8 KiB."""
 _LOCK_PERIOD_SECONDS = 0.5
 
 

@@ -9,6 +9,7 @@ import attrs
 from filebody.wire import TUS_CHECKSUM_MISMATCH, UploadLimits
 
 __all__ = [
+    "MAX_PARTS",
     "NO_LIMITS",
     "NO_OFFER",
     "NO_REQUEST",
@@ -30,6 +31,9 @@ __all__ = [
     "Waited",
     "may_pass",
 ]
+
+MAX_PARTS = 128
+"""The request that joins parts names all of them in one field: many servers take 8 KiB."""
 
 # The server may do better later: RFC 9110 section 15, RFC 6585, RFC 8470; 423 is what tus servers
 # say while an earlier request still holds the upload, and 460 that a request came damaged.
