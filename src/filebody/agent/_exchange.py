@@ -66,6 +66,7 @@ class Exchange:
         "_is_asked_for",
         "_is_cut",
         "_is_due",
+        "_is_heard",
         "_owner",
         "_phase",
         "_reports",
@@ -88,6 +89,7 @@ class Exchange:
         self._phase = Phase.EXPECTING if terms.head.expects else Phase.SENDING
         self._stall = StallWatch()
         self._response: Response | None = None
+        self._is_heard = terms.options.listener is not None
         self._is_due = False
         self._is_asked_for = False
         self._is_cut = False
@@ -169,7 +171,8 @@ class Exchange:
         self._has_begun = True
         self._wire.parser.expect(self._terms.request.method)
         self._stall.begin(self._engine.reactor.seconds())
-        self._owner.tell("request_sent", head=self._terms.head.data)
+        if self._is_heard:
+            self._owner.tell("request_sent", head=self._terms.head.data)
         if self._phase is Phase.EXPECTING:
             self._writer.outbox.keep_front()
             self._wire.patience.set(self._terms.options.timeouts.continue_seconds)
@@ -315,7 +318,7 @@ class Exchange:
             return
         self._body_is_out = True
         self._writer.unregisterProducer()
-        if self._terms.producer is not None:
+        if self._is_heard and self._terms.producer is not None:
             self._owner.tell("body_sent", sent_bytes=self.sent_bytes)
         self._move(Event.BODY_OUT)
         if self._phase is Phase.DONE:
@@ -413,7 +416,8 @@ class Exchange:
             reason = f"more than {_MAX_INTERIM:,} interim responses to one request"
             self._fail(self._error(ProtocolError, reason))
             return
-        self._owner.tell("informational", status=head.status)
+        if self._is_heard:
+            self._owner.tell("informational", status=head.status)
         on_informational = self._terms.options.on_informational
         if on_informational is not None:
             fields = tuple((name.lower(), value) for name, value in head.fields)
@@ -429,7 +433,8 @@ class Exchange:
             self._look_whether_it_is_out()
             if self._phase not in OPEN:
                 return
-        self._owner.tell("first_byte", status=head.status)
+        if self._is_heard:
+            self._owner.tell("first_byte", status=head.status)
         self._response = Response(head, self._terms.request, self)
         if self._phase is Phase.EXPECTING and head.status < 300:
             # It does not want the body, and has nothing of it: an upload cannot have succeeded.
@@ -466,7 +471,8 @@ class Exchange:
         connection next finds it free.
         """
         self._is_due = False
-        self._end_reports()
+        if self._reports is not None:
+            self._end_reports()
         if not self._running.called:
             self._running.callback(self._known_response())
 
@@ -479,7 +485,8 @@ class Exchange:
         self._leave(is_reusable=is_reusable, orderly=self._body_is_out)
         self._is_due = True
         self._known_response().finished(whole)
-        self._owner.tell("ended", error=None)
+        if self._is_heard:
+            self._owner.tell("ended", error=None)
 
     def _read_out(self, error: OSError | None) -> None:
         """The connection is broken: what had come before that can still be read."""
@@ -515,7 +522,8 @@ class Exchange:
             self._leave(is_reusable=False, orderly=self._body_is_out)
             self._is_due = True
             response.finished(until_close)
-            self._owner.tell("ended", error=None)
+            if self._is_heard:
+                self._owner.tell("ended", error=None)
         elif (
             self._phase in (Phase.HOLDING, Phase.HELD)
             and (error is None or is_cut(error))
@@ -558,11 +566,13 @@ class Exchange:
         elif self._response is not None:
             self._response.finished(lambda: failure)
         told = error if isinstance(error, Exception) else None
-        self._owner.tell("ended", error=told)
+        if self._is_heard:
+            self._owner.tell("ended", error=told)
 
     def _leave(self, *, is_reusable: bool, orderly: bool) -> None:
         """Let go of the wire."""
-        self._end_reports()
+        if self._reports is not None:
+            self._end_reports()
         self._writer.close()
         wire = self._wire
         wire.patience.set(None)

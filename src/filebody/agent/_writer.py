@@ -337,8 +337,6 @@ class BodyWriter:
                 outcome = self._ask_producer()
             if outcome is not None:
                 return outcome
-            if self._is_complete and not outbox.kept_bytes:
-                continue  # the end of the request is next, and takes no time
             if time.monotonic() >= deadline:
                 return Pumped.SLICE
         return Pumped.DRY
