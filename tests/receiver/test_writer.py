@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from twisted.internet import reactor as installed_reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import TestCase
 
 from filebody.receiver._budget import Budget
@@ -32,6 +33,8 @@ class SlowIncoming(Incoming):
     gate: threading.Event
     sizes: list[int]
     fault: Exception | None = None
+    is_aborting: threading.Event
+    abort_gate: threading.Event | None = None
 
     def write(self, pieces: Sequence[bytes | bytearray | memoryview]) -> None:
         self.gate.wait(30)
@@ -39,6 +42,12 @@ class SlowIncoming(Incoming):
             raise self.fault
         self.sizes.append(sum(len(piece) for piece in pieces))
         super().write(pieces)
+
+    def abort(self) -> None:
+        self.is_aborting.set()
+        if self.abort_gate is not None:
+            self.abort_gate.wait(30)
+        super().abort()
 
 
 class WriterTests(TestCase):
@@ -58,6 +67,7 @@ class WriterTests(TestCase):
         incoming.__class__ = SlowIncoming
         assert isinstance(incoming, SlowIncoming)
         incoming.gate = threading.Event()
+        incoming.is_aborting = threading.Event()
         incoming.sizes = []
         self.incoming = incoming
 
@@ -184,6 +194,26 @@ class WriterTests(TestCase):
             writer.write(b"more")
             await self.workers.when_idle()
             assert not list(self.directory.rglob("*.part"))
+
+        return Deferred.fromCoroutine(steps())
+
+    def test_a_finish_that_fails_has_aborted_the_sink(self) -> Deferred[None]:
+        async def steps() -> None:
+            writer = self.writer()
+            self.incoming.abort_gate = threading.Event()
+            self.incoming.fault = Refusal(413, "too much")
+            writer.write(b"under way")
+            done = writer.finish(lambda: self.incoming.commit({}))
+            outcome: list[Failure] = []
+            done.addErrback(outcome.append)
+            self.incoming.gate.set()
+            # One thread writes and aborts, in this order; another one waits for both.
+            await deferToThread(self.incoming.is_aborting.wait, 30)
+            is_told_too_soon = bool(outcome)
+            self.incoming.abort_gate.set()
+            assert not is_told_too_soon
+            await done
+            assert outcome[0].check(Refusal)
 
         return Deferred.fromCoroutine(steps())
 

@@ -140,14 +140,18 @@ class Writer:
         """Drop what is queued and remove the temporary file, after the call under way."""
         if self._ended:
             return
+        self._drop()
+        if not self._busy:
+            self._discard()
+
+    def _drop(self) -> None:
+        """Take and keep nothing more."""
         self._ended = True
         self._pieces.clear()
         self._budget.add(-self._queued_bytes)
         self._queued_bytes = 0
         if self._tap is not None:
             self._tap.stop()
-        if not self._busy:
-            self._discard()
 
     def _pump(self) -> None:
         if self._busy or self._ended:
@@ -231,15 +235,21 @@ class Writer:
         if self._ended:
             self._discard()
             return
-        self.abort()
-        if self._finish is not None:
-            self._finish[1].errback(failure)
-        else:
+        if self._finish is None:
+            self.abort()
             self._on_failure(failure)
+            return
+        _, done = self._finish
+        self._drop()
+        # Another request may open the file as soon as this one is told.
+        self._abort_sink().addBoth(lambda _: done.errback(failure))
+
+    def _abort_sink(self) -> Deferred[None]:
+        self._close_tap()
+        return self._workers.run(self._sink.abort)
 
     def _discard(self) -> None:
-        self._close_tap()
-        aborting = self._workers.run(self._sink.abort)
+        aborting = self._abort_sink()
         if self._on_discarded is not None:
             on_discarded = self._on_discarded
             aborting.addBoth(lambda _: on_discarded())
