@@ -221,7 +221,8 @@ def test_too_many_open_files_are_told_and_nothing_is_left(tmp_path: Path, spare:
                 wire.send(put(f"/{number}")[:-1])
             assert eventually(lambda: any(e.get("status") == 503 for e in receiver.events))
         assert eventually(lambda: receiver.files == {})
-        assert eventually(lambda: receiver.descriptors == before)
+        # One less where a file took the place of the descriptor that Twisted keeps in reserve.
+        assert eventually(lambda: receiver.descriptors in {before - 1, before})
         assert "a request failed" not in receiver.log
 
 
