@@ -17,6 +17,7 @@ from typing import IO, Any
 from unittest import mock
 
 import attrs
+from twisted.internet import reactor
 
 from filebody.cli import main
 
@@ -95,6 +96,8 @@ def run_here(*arguments: str, cwd: Path) -> Outcome:
     """The command in this process, for what ends before there is a reactor."""
     out, err = io.StringIO(), io.StringIO()
     with (
+        # It can run once in a process; trial's tests would have none.
+        mock.patch.object(reactor, "run", side_effect=AssertionError("the reactor is needed")),
         contextlib.chdir(cwd),
         mock.patch.dict(os.environ, environment(home=cwd), clear=True),
         dispositions(),

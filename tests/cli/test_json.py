@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from filebody.cli._exit import ExitCode, kind_of
-from tests.cli.command import python, receiving, run, run_here
+from tests.cli.command import Outcome, python, receiving, run, run_here
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
 
@@ -26,7 +26,6 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
         ["try", "--json"],
         ["receive", "--json"],
         ["receive", "--json", "inbox", "--host", "x"],
-        ["receive", "--json", "file/below"],
         ["uploads", "--json", "resume"],
         ["uploads", "resume", "--json"],
         ["uploads", "resume", "--json", "no-id"],
@@ -35,7 +34,15 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "command.md"
 )
 def test_usage(arguments: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    outcome = run_here(*arguments, cwd=tmp_path)
+    check_usage(run_here(*arguments, cwd=tmp_path))
+
+
+def test_a_directory_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    check_usage(run("receive", "--json", "file/below", cwd=tmp_path))
+
+
+def check_usage(outcome: Outcome) -> None:
     [facts] = outcome.objects
     assert facts.pop("error")
     assert facts == {"event": "error", "error_kind": "usage", "exit_code": 2}
