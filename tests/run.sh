@@ -15,6 +15,7 @@
 #     FILEBODY_TEST_ORDER=random    another order each time; pytest prints the seed that repeats it
 #     FILEBODY_TEST_ROUNDS=5        how many times `--long` runs all tests
 #     FILEBODY_TEST_LONG=1          tests have their long form
+#     FILEBODY_TEST_AGAIN=1         only what failed in the last run
 #
 # The exit status is pytest's, or else that of a floor that was missed.
 set -eu
@@ -33,7 +34,7 @@ all() {
 	order=""
 	[ "${FILEBODY_TEST_ORDER:-}" != random ] || order="-p randomly"
 	# shellcheck disable=SC2086 # the options are separate words
-	python -m pytest -n "$workers" --dist worksteal $order "$@"
+	python -m pytest -n "$workers" --dist worksteal $order ${FILEBODY_TEST_AGAIN:+--lf --lfnf=none} "$@"
 }
 
 long() {
