@@ -14,7 +14,16 @@ from typing import Any
 import attrs
 import pytest
 
-from filebody import Body, BodyChanged, BodyError, BodyShrank, DigestBody, FileBody, PathBody
+from filebody import (
+    Body,
+    BodyChanged,
+    BodyError,
+    BodyShrank,
+    DigestBody,
+    FileBody,
+    PathBody,
+    Reader,
+)
 from filebody.body import WaitBy, _identity
 from filebody.body._identity import FileIdentity, has_true_size
 from tests.body.reading import (
@@ -272,6 +281,28 @@ def test_a_compressed_file_is_compared_as_it_lies_on_the_disk(
                 got += rest_of(reader)
                 assert len(got) == SIZE * 100
                 assert body.is_touched
+
+
+def fill_again_and_again(reader: Reader, buffer: bytearray) -> None:
+    count: int | None = 1
+    while count != 0:
+        count = reader.readinto(buffer)
+        if count is None:
+            reader.read_blocking(len(buffer))
+
+
+@pytest.mark.parametrize("room", [PIECE, SIZE, SIZE + 1])
+def test_an_error_does_not_keep_the_buffer(
+    path: Path, make_body: Callable[..., Body], room: int
+) -> None:
+    """A traceback that held it would make the end of a BytesIO a fault that is only printed."""
+    with closing(make_body().open()) as reader:
+        rewrite(path)
+        buffer = bytearray(room)
+        with pytest.raises(BodyChanged) as caught:
+            fill_again_and_again(reader, buffer)
+        buffer.append(0)  # BufferError if something still has a view
+    assert caught.value.__traceback__ is not None
 
 
 @pytest.mark.parametrize("pieces_before", [0, 1, 5, 9])

@@ -74,7 +74,7 @@ class ContentCheck:
         slot = position // stride
         while (begin := max(position, slot * stride)) < stop:
             if slot not in samples:
-                sample = piece[begin - position : begin - position + _SAMPLE_BYTES]
+                sample = bytes(piece[begin - position : begin - position + _SAMPLE_BYTES])
                 samples[slot] = begin << 64 | len(sample) << 32 | zlib.crc32(sample)
             slot += 1
         if stride > _SAMPLE_BYTES:

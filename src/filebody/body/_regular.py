@@ -76,12 +76,15 @@ class RegularReader(SourceReader):
         if self._closed or self._failed:
             raise self._refusal()
         # Nothing here calls back, and no thread reads now: nobody can close us under this read.
+        view = None
         try:
             wanted = self._wanted(len(buffer))
-            view = buffer if wanted == len(buffer) else memoryview(buffer)[:wanted]
-            count = self._fill(view) if wanted else 0
+            if wanted != len(buffer):
+                view = memoryview(buffer)[:wanted]
+            count = self._fill(buffer if view is None else view) if wanted else 0
             if count and self._start + self._offset + count > self._due:
-                self._sample(memoryview(view)[:count])
+                with memoryview(buffer)[:count] as piece:
+                    self._sample(piece)
             self._account(count)
         except _Doubt:
             self._offset -= self._last_count
@@ -90,6 +93,9 @@ class RegularReader(SourceReader):
         except BaseException:
             self._failed = True
             raise
+        finally:
+            if view is not None:
+                view.release()  # or a traceback would hold the caller's buffer
         return count
 
     def read(self, size: int) -> bytes | None:

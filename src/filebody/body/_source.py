@@ -242,8 +242,11 @@ class SourceReader(Reader):
                 buffer[: len(piece)] = piece
             return None if piece is None else len(piece)
         wanted = self._wanted(len(buffer))
-        view = buffer if wanted == len(buffer) else memoryview(buffer)[:wanted]
-        count = self._fill(view) if wanted else 0
+        if wanted == len(buffer):
+            count = self._fill(buffer)
+        else:
+            with memoryview(buffer)[:wanted] as view:  # no traceback keeps it
+                count = self._fill(view) if wanted else 0
         self._account(count)
         return count
 
